@@ -1,0 +1,1 @@
+"""Where the system runs: embedded Kafka and ClickHouse, compose, images."""

@@ -1,0 +1,131 @@
+"""A server as a child process: started, waited for, stopped, and gone when its parent is gone."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedServerError(RuntimeError):
+    """An embedded server could not be started or went away. The text says why and where its log is."""
+
+
+class ChildProcess:
+    """One server process, in a session of its own: the terminal's Ctrl-C reaches its parent alone, which decides the order."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], log_path: Path, env: Mapping[str, str] | None = None
+    ) -> None:
+        """Describe the process.
+
+        Args:
+            name: for messages.
+            command: program and arguments.
+            log_path: its standard output and error are appended here.
+            env: its whole environment; the parent's when None.
+        """
+        self.name = name
+        self.command = list(command)
+        self.log_path = log_path
+        self._env = None if env is None else dict(env)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it.
+
+        Raises:
+            EmbeddedServerError: it is running already.
+        """
+        if self.alive:
+            message = f"{self.name} is running already (process {self.pid})"
+            raise EmbeddedServerError(message)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._env,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+    def wait_until_ready(self, probe: Callable[[], bool], deadline_s: float) -> None:
+        """Wait until `probe` returns True.
+
+        Raises:
+            EmbeddedServerError: the process ended, or the time did; it is killed then.
+        """
+        end = time.monotonic() + deadline_s
+        while not probe():
+            if not self.alive:
+                raise EmbeddedServerError(self._failure("ended while it started"))
+            if time.monotonic() > end:
+                self.kill()
+                raise EmbeddedServerError(self._failure(f"was not ready after {deadline_s:.0f} s"))
+            time.sleep(0.05)
+
+    def _failure(self, what: str) -> str:
+        lines = "\n  ".join(self.last_log_lines())
+        return f"{self.name} {what}. Last lines of {self.log_path}:\n  {lines}"
+
+    def stop(self, grace_s: float = 10.0) -> None:
+        """Ask it to end; kill it when it has not after `grace_s` seconds."""
+        if self._process is None or not self.alive:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Its process number.
+
+        Raises:
+            EmbeddedServerError: it was never started.
+        """
+        if self._process is None:
+            message = f"{self.name} was not started"
+            raise EmbeddedServerError(message)
+        return self._process.pid
+
+    def last_log_lines(self, count: int = 20) -> list[str]:
+        """Return the last lines of its log."""
+        if not self.log_path.exists():
+            return []
+        return self.log_path.read_text(errors="replace").splitlines()[-count:]
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill this child when the thread that made it ends, even by SIGKILL."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The contract: events, scores, topics, ClickHouse tables and their examples."""

@@ -1,0 +1,52 @@
+"""ClickHouse tables as numbered migrations, and the columns that the worker writes."""
+
+from importlib import resources
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+CLIP_SCORES: Final = "clip_scores"
+SUPERVISED_OUTPUTS: Final = "supervised_outputs"
+
+
+class Migration(NamedTuple):
+    """One file of statements, applied once, in the order of their numbers."""
+
+    number: int
+    name: str
+    statements: tuple[str, ...]
+
+
+def migrations() -> list[Migration]:
+    """Return all migrations in order."""
+    files = sorted(file.name for file in resources.files(__package__).iterdir() if file.name.endswith(".sql"))
+    return [_load(name) for name in files]
+
+
+def _load(name: str) -> Migration:
+    text = resources.files(__package__).joinpath(name).read_text()
+    statements = tuple(part.strip() for part in text.split(";\n") if part.strip())
+    return Migration(int(name[:4]), name.removesuffix(".sql"), statements)
+
+
+class HighlightRow(BaseModel):
+    """A row of view `highlights`: the newest fused score of a clip and its parts. None where a part is missing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clip_id: str
+    score: float
+    score_low: float
+    score_high: float
+    supervised_score: float | None
+    behaviour_score: float | None
+    ranker_score: float | None
+    celebrity: float | None
+    supervised_weight: float
+    behaviour_weight: float
+    exposures: int
+    shares: int
+    rewinds: int
+    fast_forwards: int
+    category: str
+    tags: dict[str, float]

@@ -1,0 +1,77 @@
+"""Topics: one YAML each, with what Kafka, producers and consumers must know, and examples that the tests walk through."""
+
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.interactions import Interaction
+from schemas.ranker import RankerScores
+from schemas.supervised import SupervisedOutput
+
+INTERACTIONS: Final = "interactions"
+SUPERVISED_SCORES: Final = "supervised-scores"
+RANKER_SCORES: Final = "ranker-scores"
+DEAD_LETTERS: Final = "dead-letters"
+
+MODELS: Final[dict[str, type[BaseModel]]] = {
+    INTERACTIONS: Interaction,
+    SUPERVISED_SCORES: SupervisedOutput,
+    RANKER_SCORES: RankerScores,
+}
+"""Model of a topic's messages; a topic that is not here carries other topics' bytes."""
+
+
+class InvalidExample(BaseModel):
+    """A message that must be refused, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: str
+    reason: str
+
+
+class Examples(BaseModel):
+    """Messages of a topic as JSON text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    valid: tuple[str, ...]
+    invalid: tuple[InvalidExample, ...]
+
+
+class Topic(BaseModel):
+    """What is to be known about a topic."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str
+    key: str
+    partitions: Annotated[int, Field(ge=1)]
+    """Default number of partitions. Topics with the same key have the same number."""
+    cleanup: Literal["delete", "compact"]
+    retention_hours: Annotated[int, Field(ge=1)] | None = None
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    schema_version: int | None = None
+    unknown_version: str
+    unknown_field: str
+    examples: Examples
+
+    def config(self) -> dict[str, str]:
+        """Return the topic's settings as Kafka names them."""
+        config: dict[str, Any] = {"cleanup.policy": self.cleanup, "max.message.bytes": 16 << 20}
+        if self.retention_hours:
+            config["retention.ms"] = self.retention_hours * 3_600_000
+        return {name: str(value) for name, value in config.items()}
+
+
+@cache
+def topics() -> dict[str, Topic]:
+    """Return all topics by name."""
+    files = sorted(resources.files(__package__).iterdir(), key=lambda file: file.name)
+    loaded = [Topic.model_validate(yaml.safe_load(file.read_text())) for file in files if file.name.endswith(".yaml")]
+    return {topic.name: topic for topic in loaded}

@@ -1,0 +1,1 @@
+"""Seeded viewers and videos: behaviour whose truth is known, to test and to measure with."""

@@ -1,0 +1,186 @@
+"""The statistics of one partition: what the compiled rules work on, made easy to hold."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.columns import InteractionColumns
+from schemas.hashing import hash_text
+from scoring.fusion import Fused, Signals, fuse
+from scoring.rates import RatePrior, first_prior, fit_prior
+from scoring.statistics.aggregation import MOST_PAGES_OF_A_RANGE, WAITING, Clock, Rules, apply
+from scoring.statistics.decay import effective_count
+from scoring.statistics.pages import CLIPS_PER_PAGE, NEVER, Pages, find_or_add
+from scoring.statistics.sessions import Sessions
+
+_FIRST_FIT: Final = 1 << 12
+_FITS_EVERY: Final = 1 << 22
+
+
+def next_fit_after(offset: int) -> int:
+    """Return the first offset beyond `offset` at which the prior is fitted: powers of two, then every 4,194,304.
+
+    The schedule is in offsets, so that the same log gives the same priors however it is cut into chunks.
+    """
+    if offset >= _FITS_EVERY:
+        return (offset // _FITS_EVERY + 1) * _FITS_EVERY
+    at = _FIRST_FIT
+    while at <= offset:
+        at *= 2
+    return at
+
+
+class ClipSelection(NamedTuple):
+    """n clips: rows of pages and clips within them."""
+
+    row: NDArray[np.int64]
+    clip: NDArray[np.int64]
+
+
+class PartitionStatistics:
+    """Pages, sessions, event clock and prior of one partition; no I/O."""
+
+    def __init__(self, partition: int, partitions: int, rules: Rules, hash_key: NDArray[np.uint64]) -> None:
+        """Start empty.
+
+        Args:
+            partition, partitions: which partition of the source topic this is, and how many there are.
+            rules: of the statistics.
+            hash_key: uint64[2], the secret that the columns' hashes were made with.
+        """
+        self.partition = partition
+        self.partitions = partitions
+        self.rules = rules
+        self.hash_key = hash_key
+        self.pages = Pages.empty()
+        self.sessions = Sessions.empty()
+        self.clock = Clock(np.full(1, NEVER), np.zeros(1, np.int64))
+        self.prior: RatePrior = first_prior()
+        self.video_ids: dict[int, bytes] = {}
+
+    @property
+    def forget_before_ms(self) -> int:
+        """Event time before which session records are forgotten."""
+        return int(self.clock.newest_ms[0]) - self.rules.session_window_ms
+
+    def apply(
+        self, columns: InteractionColumns, offsets: NDArray[np.int64], timestamps_ms: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """Apply n interactions in offset order; return the fate of each (see `aggregation`).
+
+        Args:
+            columns: n rows.
+            offsets: [n] source offsets, growing.
+            timestamps_ms: [n] the broker's stamps, Unix ms.
+        """
+        fates = np.full(len(offsets), WAITING, np.uint8)
+        old_pages, row = int(self.pages.size[0]), 0
+        while True:
+            row = apply(
+                self.pages, self.sessions, self.clock, columns, row, offsets, timestamps_ms,
+                self.partition, self.partitions, self.rules, fates,
+            )  # fmt: skip
+            if row == len(offsets):
+                break
+            wanted = 4 * MOST_PAGES_OF_A_RANGE
+            self.pages = self.pages.with_room(wanted)
+            self.sessions = self.sessions.with_room(wanted, self.forget_before_ms)
+        self._name_videos(old_pages, columns)
+        return fates
+
+    def _name_videos(self, first_new_page: int, columns: InteractionColumns) -> None:
+        new = np.unique(self.pages.video[first_new_page : int(self.pages.size[0])])
+        unknown = [video for video in new.tolist() if video not in self.video_ids]
+        if unknown:
+            accepted = np.flatnonzero(columns.accepted)
+            hashes, first = np.unique(columns.video[accepted], return_index=True)
+            rows = accepted[first[np.searchsorted(hashes, np.array(unknown, np.uint64))]]
+            self.video_ids.update((video, columns.video_id(row)) for video, row in zip(unknown, rows, strict=True))
+
+    def refit(self, offset: int) -> None:
+        """Fit the prior to all interactions before `offset`, and mark every watched clip to be published again."""
+        size = int(self.pages.size[0])
+        counts = self.pages.counts[:size].transpose(1, 0, 2).reshape(self.pages.counts.shape[1], -1)
+        self.prior = fit_prior(counts, self._clip_index(self.all_clips()), offset)
+        watched = (self.pages.latest_ms[:size] >= 0) @ (1 << np.arange(CLIPS_PER_PAGE, dtype=np.int64))
+        self.pages.dirty[:size] |= watched.astype(np.uint32)
+
+    def all_clips(self) -> ClipSelection:
+        """Return every clip of every page."""
+        size = int(self.pages.size[0])
+        rows, clips = np.divmod(np.arange(size * CLIPS_PER_PAGE), CLIPS_PER_PAGE)
+        return ClipSelection(rows, clips)
+
+    def dirty_clips(self) -> ClipSelection:
+        """Return the clips whose scores are to be published."""
+        rows = np.flatnonzero(self.pages.dirty[: int(self.pages.size[0])])
+        bits = self.pages.dirty[rows, None] >> np.arange(CLIPS_PER_PAGE, dtype=np.uint32) & 1
+        at, clips = np.nonzero(bits)
+        return ClipSelection(rows[at], clips)
+
+    def _clip_index(self, clips: ClipSelection) -> NDArray[np.int64]:
+        return self.pages.page_index[clips.row] * CLIPS_PER_PAGE + clips.clip
+
+    def signals(self, clips: ClipSelection) -> Signals:
+        """Return the signals of n clips."""
+        pages, row, clip = self.pages, clips.row, clips.clip
+        sums = pages.decayed[row, :, :, clip].transpose(1, 2, 0)
+        missing = np.full(len(row), np.nan)
+        return Signals(
+            clip_index=self._clip_index(clips),
+            sessions=effective_count(
+                sums[0], sums[1], pages.era[row], pages.latest_ms[row, clip], self.rules.half_life_ms
+            ),
+            score_mean=pages.score_mean[row, clip].astype(np.float64),
+            score_sd=pages.score_sd[row, clip].astype(np.float64),
+            celebrity=pages.celebrity[row, clip].astype(np.float64),
+            ranker_mean=missing,
+            ranker_sd=missing,
+        )
+
+    def fuse(self, clips: ClipSelection) -> tuple[Signals, Fused]:
+        """Return the signals of n clips and the fused scores made of them."""
+        signals = self.signals(clips)
+        return signals, fuse(signals, self.prior)
+
+    def cache_supervised(
+        self, video_id: bytes, clip_index: NDArray[np.int64], values: NDArray[np.float32], offset: int
+    ) -> None:
+        """Take the supervised outputs of one video in place of what was cached of it.
+
+        Args:
+            video_id: of the video.
+            clip_index: [n].
+            values: [3, n] score mean, score standard deviation, celebrity importance (NaN where there is none).
+            offset: of the message in its topic.
+        """
+        video = np.uint64(hash_text(video_id.decode(), self.hash_key))
+        known = np.flatnonzero(self.pages.video[: int(self.pages.size[0])] == video)
+        page_of_clip = clip_index // CLIPS_PER_PAGE
+        wanted = np.unique(page_of_clip)
+        self.pages = self.pages.with_room(len(wanted))
+        self.video_ids[int(video)] = video_id
+        for row in known.tolist():
+            self._clear_supervised(row, offset)
+        for page in wanted.tolist():
+            row = int(find_or_add(self.pages, video, page))
+            inside = page_of_clip == page
+            clip = clip_index[inside] % CLIPS_PER_PAGE
+            if self.pages.supervised_offset[row] > offset:
+                continue
+            self.pages.score_mean[row, clip], self.pages.score_sd[row, clip], self.pages.celebrity[row, clip] = values[:, inside]
+            self._mark(row, int(np.bitwise_or.reduce(np.uint32(1) << clip.astype(np.uint32))), offset)
+
+    def _clear_supervised(self, row: int, offset: int) -> None:
+        if self.pages.supervised_offset[row] > offset:
+            return
+        had = np.flatnonzero(~np.isnan(self.pages.score_mean[row])).astype(np.uint32)
+        for column in (self.pages.score_mean, self.pages.score_sd, self.pages.celebrity):
+            column[row] = np.nan
+        self._mark(row, int(np.bitwise_or.reduce(np.uint32(1) << had)) if len(had) else 0, offset)
+
+    def _mark(self, row: int, bits: int, offset: int) -> None:
+        self.pages.dirty[row] |= np.uint32(bits)
+        self.pages.changed[row] = True
+        self.pages.supervised_offset[row] = offset

@@ -1,0 +1,1 @@
+"""The running system: Faust worker, state, publishing, replay and the command line."""

@@ -1,0 +1,99 @@
+"""ClickHouse through its one client: connection, migrations, inserts."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+import pyarrow as pa
+import structlog
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from schemas.clickhouse import Migration, migrations
+from schemas.errors import ConfigurationError, DeliveryError
+from streams.settings import ClickHouseSettings
+
+log = structlog.get_logger()
+
+_MIGRATIONS_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())
+ENGINE = ReplacingMergeTree ORDER BY number
+"""
+
+
+def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> Client:
+    """Return a client of the configured database.
+
+    Raises:
+        ConfigurationError: no address is set, or user or password are wrong.
+        DeliveryError: ClickHouse does not answer.
+    """
+    if not settings.url:
+        message = (
+            "no ClickHouse: start the embedded one with `highlights up` in another terminal, "
+            "or set HIGHLIGHTS_CLICKHOUSE__URL to your own"
+        )
+        raise ConfigurationError(message)
+    if create_database:
+        with _open(settings, "default") as client:
+            client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+    return _open(settings, settings.database)
+
+
+def _open(settings: ClickHouseSettings, database: str) -> Client:
+    address = urlsplit(settings.url or "")
+    try:
+        return clickhouse_connect.get_client(
+            interface=address.scheme,
+            host=address.hostname,
+            port=address.port or (8443 if address.scheme == "https" else 8123),
+            username=settings.user,
+            password=settings.password.get_secret_value(),
+            database=database,
+            connect_timeout=10,
+            send_receive_timeout=int(settings.timeout_s),
+            autogenerate_session_id=False,
+        )
+    except ClickHouseError as error:
+        raise _explained(error, settings) from error
+
+
+def _explained(error: ClickHouseError, settings: ClickHouseSettings) -> Exception:
+    text = str(error).splitlines()[0]
+    if "AUTHENTICATION" in text or "516" in text:
+        return ConfigurationError(
+            f"ClickHouse at {settings.url} refuses user {settings.user!r}: check HIGHLIGHTS_CLICKHOUSE__USER and __PASSWORD"
+        )
+    if "UNKNOWN_DATABASE" in text:
+        return ConfigurationError(
+            f"ClickHouse at {settings.url} has no database {settings.database!r} yet: a worker's first start makes it"
+        )
+    return DeliveryError(f"ClickHouse at {settings.url} does not answer: {text}")
+
+
+def migrate(client: Client) -> list[Migration]:
+    """Apply the migrations that are missing; return them. Each can run twice, so two workers may start at once."""
+    client.command(_MIGRATIONS_TABLE)
+    done = {row[0] for row in client.query("SELECT number FROM schema_migrations").result_rows}
+    missing = [migration for migration in migrations() if migration.number not in done]
+    for migration in missing:
+        for statement in migration.statements:
+            client.command(statement)
+        client.insert("schema_migrations", [(migration.number, migration.name)], column_names=["number", "name"])
+        log.info("migration applied", name=migration.name)
+    return missing
+
+
+def insert(client: Client, table: str, rows: pa.Table, settings: dict[str, Any] | None = None) -> None:
+    """Insert rows, if there are any.
+
+    Raises:
+        DeliveryError: ClickHouse did not take them.
+    """
+    if not len(rows):
+        return
+    try:
+        client.insert_arrow(table, rows, settings=settings)
+    except ClickHouseError as error:
+        message = f"ClickHouse did not take {len(rows)} rows of {table}: {str(error).splitlines()[0]}"
+        raise DeliveryError(message) from error

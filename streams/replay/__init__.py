@@ -1,0 +1,1 @@
+"""Sources of interactions for `highlights replay`: simulated viewers, TVSum's annotators, lines of a file."""

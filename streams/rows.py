@@ -1,0 +1,92 @@
+"""Rows of ClickHouse's tables out of the statistics, by columns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
+from schemas.supervised import SupervisedOutput
+from scoring.fusion import FUSION_VERSION
+from scoring.statistics.partition import ClipSelection, PartitionStatistics
+
+
+def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa.Table:
+    """Return the rows of table `clip_scores` of n clips."""
+    pages, row, clip = statistics.pages, clips.row, clips.clip
+    signals, fused = statistics.fuse(clips)
+    counts = pages.counts[row, :, clip]
+    event_at = pages.latest_ms[row, clip]
+    source_offset, supervised_offset = pages.changed_offset[row, clip], pages.supervised_offset[row]
+    prior_offset = statistics.prior.fitted_offset
+    columns: dict[str, Any] = {
+        "video_id": _video_ids(statistics, row),
+        "clip_index": signals.clip_index.astype(np.uint32),
+        "score": _float(fused.score),
+        "score_low": _float(fused.low),
+        "score_high": _float(fused.high),
+        "supervised_score": _float(signals.score_mean),
+        "supervised_sd": _float(signals.score_sd),
+        "behaviour_score": _float(fused.behaviour),
+        "ranker_score": _float(signals.ranker_mean),
+        "celebrity": _float(signals.celebrity),
+        "supervised_weight": _float(fused.supervised_weight),
+        "behaviour_weight": _float(fused.behaviour_weight),
+        "ranker_weight": _float(fused.ranker_weight),
+        "celebrity_bonus": _float(fused.celebrity_bonus),
+    }
+    for kind, name in ((PLAY, "exposures"), (SHARE, "shares"), (REWIND, "rewinds"), (FAST_FORWARD, "fast_forwards")):
+        columns[name] = counts[:, kind]
+        columns[f"recent_{name}"] = signals.sessions[kind]
+    columns |= {
+        "event_at": pa.array(event_at, pa.timestamp("ms", "UTC"), mask=event_at < 0),
+        "source_partition": np.full(len(row), statistics.partition, np.uint32),
+        "source_offset": source_offset,
+        "supervised_offset": supervised_offset,
+        "prior_offset": np.full(len(row), prior_offset, np.int64),
+        "fusion_version": _constant(FUSION_VERSION, len(row)),
+        "ranker_release": _constant("", len(row)),
+        "version": version_of(source_offset, supervised_offset, prior_offset),
+    }
+    return pa.table(columns)
+
+
+def version_of(
+    source_offset: NDArray[np.int64], supervised_offset: NDArray[np.int64], prior_offset: int
+) -> NDArray[np.uint64]:
+    """Return the rows' versions: each part only grows along the log, so the sum grows whenever anything changes."""
+    return (source_offset + 1 + supervised_offset + 1 + prior_offset).astype(np.uint64)
+
+
+def supervised_rows(outputs: Sequence[tuple[int, SupervisedOutput]]) -> pa.Table:
+    """Return the rows of table `supervised_outputs` of (offset, output) pairs."""
+    clips = [(offset, output, clip) for offset, output in outputs for clip in output.clips]
+    return pa.table(
+        {
+            "video_id": pa.array([output.video_id for _, output, _ in clips], pa.string()),
+            "clip_index": pa.array([clip.clip_index for _, _, clip in clips], pa.uint32()),
+            "score_mean": pa.array([clip.score_mean for _, _, clip in clips], pa.float32()),
+            "score_sd": pa.array([clip.score_sd for _, _, clip in clips], pa.float32()),
+            "celebrity": pa.array([clip.celebrity for _, _, clip in clips], pa.float32()),
+            "tags": pa.array([list(clip.tags.items()) for _, _, clip in clips], pa.map_(pa.string(), pa.float32())),
+            "category": pa.array([output.category or "" for _, output, _ in clips], pa.string()),
+            "model_version": pa.array([output.model_version for _, output, _ in clips], pa.string()),
+            "source_offset": pa.array([offset for offset, _, _ in clips], pa.uint64()),
+        }
+    )
+
+
+def _float(values: NDArray[np.float64]) -> pa.Array:
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+def _constant(value: str, count: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(np.zeros(count, np.int8), [value]).cast(pa.string())
+
+
+def _video_ids(statistics: PartitionStatistics, rows: NDArray[np.int64]) -> pa.Array:
+    pages, place = np.unique(rows, return_inverse=True)
+    names = [statistics.video_ids[video].decode() for video in statistics.pages.video[pages].tolist()]
+    return pa.array(names, pa.string()).take(pa.array(place))
