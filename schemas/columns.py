@@ -8,11 +8,11 @@ so the two cannot disagree on what is valid, and only odd or broken messages are
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from schemas.compiled import compiled, inlined
 from schemas.dead_letters import Reason, Rejection, rejection_of
 from schemas.hashing import siphash
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE, Interaction
@@ -140,14 +140,14 @@ _FIELD_TABLE = _table(_FIELDS)
 _KIND_TABLE = _table(_KIND_NAMES)
 
 
-@numba.njit(inline="always")
+@inlined
 def _space(buffer, at, end):  # type: ignore[no-untyped-def]
     while at < end and (buffer[at] == 32 or buffer[at] == 10 or buffer[at] == 13 or buffer[at] == 9):
         at += 1
     return at
 
 
-@numba.njit(inline="always")
+@inlined
 def _read_string(buffer, at, end):  # type: ignore[no-untyped-def]
     """Read a string of plain ASCII; `at` stands on its first quote."""
     at += 1
@@ -161,7 +161,7 @@ def _read_string(buffer, at, end):  # type: ignore[no-untyped-def]
     return _DECLINE
 
 
-@numba.njit(inline="always")
+@inlined
 def _read_digits(buffer, at, end, value):  # type: ignore[no-untyped-def]
     while at < end and 48 <= buffer[at] <= 57:
         value = value * 10 + (buffer[at] - np.int64(48))
@@ -169,7 +169,7 @@ def _read_digits(buffer, at, end, value):  # type: ignore[no-untyped-def]
     return at, value
 
 
-@numba.njit(inline="always")
+@inlined
 def _read_number(buffer, at, end):  # type: ignore[no-untyped-def]
     """Read a decimal without sign or exponent: (position behind it, mantissa, digits after the point)."""
     start = at
@@ -189,7 +189,7 @@ def _read_number(buffer, at, end):  # type: ignore[no-untyped-def]
     return at, mantissa, fraction
 
 
-@numba.njit(inline="always")
+@inlined
 def _lookup(table, buffer, start, length):  # type: ignore[no-untyped-def]
     for row in range(len(table)):
         if table[row, 0] == length:
@@ -203,7 +203,7 @@ def _lookup(table, buffer, start, length):  # type: ignore[no-untyped-def]
     return len(table)
 
 
-@numba.njit(inline="always")
+@inlined
 def _starts_with(buffer, at, end, word):  # type: ignore[no-untyped-def]
     if at + len(word) > end:
         return False
@@ -217,7 +217,7 @@ _LITERALS = tuple(np.frombuffer(word, np.uint8) for word in (b"true", b"false", 
 _TRUE, _FALSE, _NULL = _LITERALS
 
 
-@numba.njit(inline="always")
+@inlined
 def _skip_scalar(buffer, at, end):  # type: ignore[no-untyped-def]
     """Read the value of a field that nobody knows, when it is a scalar."""
     byte = buffer[at]
@@ -232,7 +232,7 @@ def _skip_scalar(buffer, at, end):  # type: ignore[no-untyped-def]
     return _DECLINE
 
 
-@numba.njit(inline="always")
+@inlined
 def _is_identifier(buffer, start, length):  # type: ignore[no-untyped-def]
     if length < 1 or length > MAX_IDENTIFIER_LENGTH:
         return False
@@ -242,12 +242,12 @@ def _is_identifier(buffer, start, length):  # type: ignore[no-untyped-def]
     return True
 
 
-@numba.njit(inline="always")
+@inlined
 def _milliseconds(mantissa, fraction):  # type: ignore[no-untyped-def]
     return np.int64(np.rint(mantissa / _POWERS[fraction] * 1000.0))
 
 
-@numba.njit(inline="always")
+@inlined
 def _in_order(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
     if kind == PLAY:
         return to_ms >= from_ms
@@ -256,7 +256,7 @@ def _in_order(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
     return kind == REWIND and to_ms < from_ms
 
 
-@numba.njit(cache=True)
+@compiled
 def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
     """Read one message into its row; False when it is not plainly valid."""
     buffer = columns.buffer
@@ -345,7 +345,7 @@ def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
     return _in_order(columns.kind[row], columns.from_ms[row], columns.to_ms[row])
 
 
-@numba.njit(cache=True)
+@compiled
 def _parse_all(columns, ends, key):  # type: ignore[no-untyped-def]
     start = 0
     for row in range(len(ends)):

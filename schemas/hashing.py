@@ -4,19 +4,20 @@ SipHash-c-d (Aumasson and Bernstein 2012, "SipHash: a fast short-input PRF"), us
 can craft identifiers that collide, and what is stored of a viewer's session is no identifier.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from schemas.compiled import compiled, inlined
 
 _U64 = np.uint64
 
 
-@numba.njit(inline="always")
+@inlined
 def _rotate_left(value, bits):  # type: ignore[no-untyped-def]
     return (value << _U64(bits)) | (value >> _U64(64 - bits))
 
 
-@numba.njit(inline="always")
+@inlined
 def _rounds(v0, v1, v2, v3, count):  # type: ignore[no-untyped-def]
     for _ in range(count):
         v0 += v1
@@ -32,7 +33,7 @@ def _rounds(v0, v1, v2, v3, count):  # type: ignore[no-untyped-def]
     return v0, v1, v2, v3
 
 
-@numba.njit(cache=True)
+@compiled
 def siphash(buffer, start, length, key, compression, finalization):  # type: ignore[no-untyped-def]
     """Return SipHash-c-d of `buffer[start:start + length]` (uint8) under `key` (uint64[2]) as uint64."""
     v0 = key[0] ^ _U64(0x736F6D6570736575)
@@ -55,7 +56,7 @@ def siphash(buffer, start, length, key, compression, finalization):  # type: ign
     return v0 ^ v1 ^ v2 ^ v3
 
 
-@numba.njit(inline="always")
+@inlined
 def mix(first, second):  # type: ignore[no-untyped-def]
     """Return one uint64 of two, spread over all bits (the finalizer of splitmix64, Steele 2014)."""
     word = first ^ (second * _U64(0x9E3779B97F4A7C15) + _U64(0x632BE59BD9B4E019))

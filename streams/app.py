@@ -140,7 +140,7 @@ def create_app(settings: Settings, partitions: int, client: Client, producer: Ve
     app.stop_timeout_s = worker.stop_timeout_s
     app.interactions_topic = topic_name(kafka, INTERACTIONS)
     app.supervised_topic = topic_name(kafka, SUPERVISED_SCORES)
-    table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://", partitions=partitions)
+    table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://state", partitions=partitions)
     app.store = table.data
     key = state_key(settings)
     app.store.new_state = lambda partition: PartitionState(partition, partitions, key)

@@ -137,9 +137,7 @@ class VerifiedProducer:
         where = {} if partition is None else {"partition": partition}
         while True:
             try:
-                self._producer.produce(
-                    topic, value=value, key=key, headers=list(headers), on_delivery=self._delivered, **where
-                )
+                self._producer.produce(topic, value=value, key=key, headers=list(headers), on_delivery=self._delivered, **where)
             except BufferError:
                 self._producer.poll(0.1)
             else:

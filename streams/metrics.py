@@ -2,9 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-INTERACTIONS = Counter(
-    "highlights_interactions", "Interactions by fate: applied, duplicate, dead_letter.", ["fate"]
-)
+INTERACTIONS = Counter("highlights_interactions", "Interactions by fate: applied, duplicate, dead_letter.", ["fate"])
 DEAD_LETTERS = Counter("highlights_dead_letters", "Messages sent to dead letters, by reason.", ["reason"])
 CLIPS = Gauge("highlights_state_clips", "Clips that state has room for.")
 UNFLUSHED = Gauge("highlights_unflushed_interactions", "Interactions applied and not yet in ClickHouse.")

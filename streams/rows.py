@@ -53,9 +53,7 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa
     return pa.table(columns)
 
 
-def version_of(
-    source_offset: NDArray[np.int64], supervised_offset: NDArray[np.int64], prior_offset: int
-) -> NDArray[np.uint64]:
+def version_of(source_offset: NDArray[np.int64], supervised_offset: NDArray[np.int64], prior_offset: int) -> NDArray[np.uint64]:
     """Return the rows' versions: each part only grows along the log, so the sum grows whenever anything changes."""
     return (source_offset + 1 + supervised_offset + 1 + prior_offset).astype(np.uint64)
 

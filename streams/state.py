@@ -217,9 +217,7 @@ class PartitionState:
             self._cache(output, offset)
 
     def _cache(self, output: SupervisedOutput, offset: int) -> None:
-        values = [
-            (clip.score_mean, clip.score_sd, np.nan if clip.celebrity is None else clip.celebrity) for clip in output.clips
-        ]
+        values = [(clip.score_mean, clip.score_sd, np.nan if clip.celebrity is None else clip.celebrity) for clip in output.clips]
         self.statistics.cache_supervised(
             output.video_id.encode(),
             np.array([clip.clip_index for clip in output.clips], np.int64),
@@ -269,4 +267,3 @@ class PartitionState:
         old = [key for key in self._segment_keys - kept if changelog.segment_number(key) not in needed]
         self._segment_keys = (self._segment_keys | kept).difference(old)
         return [*((key, None) for key in sorted(old)), *new]
-

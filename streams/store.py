@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class ColumnStore(Store):  # type: ignore[misc]
-    """`columns://`. The states by partition are in `states`; `new_state` makes an empty one."""
+    """`columns://state`. The states by partition are in `states`; `new_state` makes an empty one."""
 
     def __post_init__(self) -> None:
         """Start without partitions."""

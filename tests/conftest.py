@@ -9,9 +9,7 @@ _DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--data`, the folder of the public data sets."""
-    parser.addoption(
-        "--data", type=Path, default=_DEFAULT_DATA, help="folder of the public data sets (default: %(default)s)"
-    )
+    parser.addoption("--data", type=Path, default=_DEFAULT_DATA, help="folder of the public data sets (default: %(default)s)")
 
 
 @pytest.fixture(scope="session")

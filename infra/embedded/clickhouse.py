@@ -75,9 +75,7 @@ class EmbeddedClickHouse:
         if self._process is not None and self._process.alive:
             raise EmbeddedServerError(f"clickhouse at {self.url} is running already: stop() it first")
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        process = ChildProcess(
-            "clickhouse", self._command(), self._data_dir / "server.log", self._environment()
-        )
+        process = ChildProcess("clickhouse", self._command(), self._data_dir / "server.log", self._environment())
         process.start()
         try:
             process.wait_until_ready(self._answers, _READY_DEADLINE_S)
@@ -102,9 +100,7 @@ class EmbeddedClickHouse:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def _command(self) -> list[str]:

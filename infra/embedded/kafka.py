@@ -1,8 +1,11 @@
 """Apache Kafka on loopback: one KRaft node, broker and controller, from the real jars."""
 
+import base64
 import fcntl
+import os
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +20,11 @@ from infra.embedded.java import find_java
 from infra.embedded.process import ChildProcess, EmbeddedServerError, free_port
 
 _START_DEADLINE_S: Final = 60.0
+_STOP_GRACE_S: Final = 20.0
+# How long a server whose parent has just been killed may take to let its port go.
+_PORT_DEADLINE_S: Final = 3.0
+# Sizes are bytes: a message of 16 MiB fits with its headers. The broker's session is short, because a server that starts
+# again after a kill waits for the end of its own old one.
 _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -27,8 +35,8 @@ controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={log_dir}
 auto.create.topics.enable=false
-message.max.bytes=16777216
-replica.fetch.max.bytes=16777216
+message.max.bytes=17825792
+replica.fetch.max.bytes=17825792
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 transaction.state.log.replication.factor=1
@@ -37,14 +45,22 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
-group.min.session.timeout.ms=1000
 log.cleaner.backoff.ms=5000
 log.cleaner.min.cleanable.ratio=0.2
+log.cleaner.dedupe.buffer.size=33554432
 log.segment.bytes=67108864
 log.retention.check.interval.ms=30000
 """
+_JAVA_OPTIONS: Final = (
+    "-XX:+UseSerialGC",
+    "-Djava.net.preferIPv4Stack=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
+)
 
 
 class EmbeddedKafka:
@@ -54,8 +70,8 @@ class EmbeddedKafka:
         """Describe the server.
 
         Args:
-            data_dir: its own folder.
-            cache_dir: where the jars are kept between runs.
+            data_dir: its own folder; data, settings and log (`server.log`) lie in it.
+            cache_dir: where the jars are kept between runs; several servers may share it.
             port: on loopback; 0 takes a free one at the first start.
             java_heap_mb: Java's largest heap, MiB.
         """
@@ -68,7 +84,14 @@ class EmbeddedKafka:
 
     @property
     def bootstrap_servers(self) -> str:
-        """Where clients connect, `127.0.0.1:PORT`."""
+        """Where clients connect, `127.0.0.1:PORT`.
+
+        Raises:
+            EmbeddedServerError: the port is not known before the first start.
+        """
+        if not self._port:
+            message = "the embedded Kafka has no port yet: start() it first, or give it one"
+            raise EmbeddedServerError(message)
         return f"127.0.0.1:{self._port}"
 
     @property
@@ -76,56 +99,96 @@ class EmbeddedKafka:
         """Whether the server runs."""
         return self._process is not None and self._process.alive
 
-    def start(self) -> None:
-        """Start the server; come back when it answers.
+    @property
+    def pid(self) -> int:
+        """The server's process number.
 
         Raises:
-            EmbeddedServerError: it cannot be started.
+            EmbeddedServerError: it was never started.
         """
+        if self._process is None:
+            message = "the embedded Kafka was not started"
+            raise EmbeddedServerError(message)
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the server; come back when it answers. After a failure nothing of it is left running.
+
+        Raises:
+            EmbeddedServerError: it runs already, another process has its folder or its port, Java or the jars are not to be had,
+                or it does not come up: the text ends with the log's last lines then.
+        """
+        if self.alive:
+            message = f"Kafka is running already on {self.bootstrap_servers} (process {self.pid})"
+            raise EmbeddedServerError(message)
         self._own_folder()
+        try:
+            self._launch()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _launch(self) -> None:
         self._port = self._port or free_port()
-        _check_free(self._port)
+        _wait_until_free(self._port)
         properties = self._write_properties()
-        java = [str(find_java()), f"-Xmx{self._heap_mb}m", "-XX:+UseSerialGC"]
-        java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
-        java += ["-cp", ":".join(map(str, kafka_jars(self._cache_dir)))]
+        class_path = os.pathsep.join(map(str, kafka_jars(self._cache_dir)))
+        java = [str(find_java()), *_JAVA_OPTIONS, "-cp", class_path]
+        # The formatter writes this file last: where it is, the folder is whole.
         if not (self._data_dir / "log" / "meta.properties").exists():
             self._format(java, properties)
-        log_path = self._data_dir / "server.log"
-        self._process = ChildProcess("Kafka", [*java, "kafka.Kafka", str(properties)], log_path)
+        command = [*java, f"-Xmx{self._heap_mb}m", "kafka.Kafka", str(properties)]
+        self._process = ChildProcess("Kafka", command, self._data_dir / "server.log")
         self._process.start()
         self._process.wait_until_ready(self._answers(), _START_DEADLINE_S)
 
     def _own_folder(self) -> None:
-        if self.alive:
-            message = f"Kafka is running already on {self.bootstrap_servers}"
-            raise EmbeddedServerError(message)
+        """Take the folder for this object, until `_release`."""
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        if self._lock is None:
-            lock = (self._data_dir / "lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                lock.close()
-                message = f"another process runs Kafka on {self._data_dir}: stop it, or set HIGHLIGHTS_DATA_DIR to another folder"
-                raise EmbeddedServerError(message) from error
-            self._lock = lock
+        if self._lock is not None:
+            return
+        lock = (self._data_dir / "lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            owner = lock.read()
+            lock.close()
+            message = f"process {owner} runs Kafka on {self._data_dir}: stop it, or set HIGHLIGHTS_DATA_DIR to another folder"
+            raise EmbeddedServerError(message) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        self._lock = lock
 
     def _write_properties(self) -> Path:
+        controller_port = free_port()
+        while controller_port == self._port:
+            controller_port = free_port()
         path = self._data_dir / "server.properties"
-        text = _PROPERTIES.format(port=self._port, controller_port=free_port(), log_dir=self._data_dir / "log")
+        text = _PROPERTIES.format(port=self._port, controller_port=controller_port, log_dir=self._data_dir / "log")
         path.write_text(text)
         return path
 
     def _format(self, java: list[str], properties: Path) -> None:
-        command = [*java, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(properties)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # The quick compiler alone: this program lives for a second.
+        command = [
+            *java,
+            "-XX:TieredStopAtLevel=1",
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            _cluster_id(),
+            "-c",
+            str(properties),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_START_DEADLINE_S)
         if done.returncode:
             message = f"Kafka could not prepare {self._data_dir}: {(done.stderr or done.stdout).strip()[-500:]}"
             raise EmbeddedServerError(message)
 
     def _answers(self) -> Callable[[], bool]:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "reconnect.backoff.max.ms": 200})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "reconnect.backoff.max.ms": 100})
 
         def probe() -> bool:
             try:
@@ -136,13 +199,13 @@ class EmbeddedKafka:
         return probe
 
     def stop(self) -> None:
-        """Stop the server in order."""
+        """Stop the server in order; nothing happens where it is not running."""
         if self._process is not None:
-            self._process.stop(grace_s=20.0)
+            self._process.stop(_STOP_GRACE_S)
         self._release()
 
     def kill(self) -> None:
-        """End the server at once, as a power cut would."""
+        """End the server at once (SIGKILL); nothing happens where it is not running."""
         if self._process is not None:
             self._process.kill()
         self._release()
@@ -157,24 +220,30 @@ class EmbeddedKafka:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Stop."""
         self.stop()
 
 
 def _cluster_id() -> str:
-    from base64 import urlsafe_b64encode
+    """Return a random identifier in the form that Kafka gives its own: base64url of 16 bytes."""
+    return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
 
-    return urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+
+def _wait_until_free(port: int) -> None:
+    end = time.monotonic() + _PORT_DEADLINE_S
+    while not _is_free(port):
+        if time.monotonic() > end:
+            message = f"port {port} is taken: is `highlights up` running already? Another can be set with --kafka-port"
+            raise EmbeddedServerError(message)
+        time.sleep(0.05)
 
 
-def _check_free(port: int) -> None:
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            message = f"port {port} is taken: is `highlights up` running already? Another can be set with --kafka-port"
-            raise EmbeddedServerError(message) from error
+        except OSError:
+            return False
+    return True

@@ -49,9 +49,7 @@ class EmbeddedStack:
         data_dir.mkdir(parents=True, exist_ok=True)
         self._password = _kept_password(data_dir / "clickhouse-password")
         self.kafka = EmbeddedKafka(data_dir / "kafka", port=kafka_port, cache_dir=cache_dir)
-        self.clickhouse = EmbeddedClickHouse(
-            data_dir / "clickhouse", port=clickhouse_port, user=_USER, password=self._password
-        )
+        self.clickhouse = EmbeddedClickHouse(data_dir / "clickhouse", port=clickhouse_port, user=_USER, password=self._password)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -83,9 +81,7 @@ class EmbeddedStack:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         """Stop."""
         self.stop()
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.compiled import compiled
 from schemas.errors import ConfigurationError
 from schemas.hashing import mix
 from schemas.limits import MAX_SCORE, MAX_TIME_MS
@@ -95,9 +95,7 @@ def simulate_curves(
         ConfigurationError: a time is out of range, or `batch_size` is below 1.
     """
     schedule = Schedule(viewers.sessions, start_ms, duration_ms)
-    order_seed, session_seed = (
-        np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, place)) for place in range(2)
-    )
+    order_seed, session_seed = (np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, place)) for place in range(2))
     people = _people(viewers, np.random.default_rng(order_seed).permutation(viewers.sessions))
     salt = np.uint64(seed.generate_state(1, np.uint64)[0])
     blocks = ((_events_of(block, people, salt), block.complete_until_ms) for block in schedule.blocks(session_seed))
@@ -145,7 +143,7 @@ def _events_of(block: Block, people: _People, salt: np.uint64) -> NDArray[np.voi
     return run_sessions(run, len(block.starts_at_ms))
 
 
-@numba.njit(cache=True)
+@compiled
 def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):  # type: ignore[no-untyped-def]
     """Run sessions `done`... of a block; returns the number done when the log is full or all are."""
     for index in range(done, len(starts_at_ms)):
@@ -176,7 +174,7 @@ def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):  # 
     return len(starts_at_ms)
 
 
-@numba.njit(cache=True)
+@compiled
 def _add_noise(rng, felt, cell_ms):  # type: ignore[no-untyped-def]
     """Add a first-order autoregressive process of standard deviation _EXTRA_SPREAD."""
     keep = np.exp(-cell_ms / _EXTRA_MEMORY_MS)

@@ -1,7 +1,8 @@
 """How the events of a session reach the topic: a little late, some minutes late, some of them twice."""
 
-import numba
 import numpy as np
+
+from schemas.compiled import compiled
 
 _SHORTEST_DELAY_MS = 40
 _TYPICAL_DELAY_MS = 400.0
@@ -12,7 +13,7 @@ _TWICE_CHANCE = 0.004
 _TYPICAL_RETRY_MS = 5_000.0
 
 
-@numba.njit(cache=True)
+@compiled
 def deliver(rng, log, first):  # type: ignore[no-untyped-def]
     """Set the arrival of a session's events, rows `first`... of the log, and add those that arrive a second time.
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from schemas.compiled import inlined
 
 EVENT_DTYPE: Final = np.dtype(
     [
@@ -73,13 +74,13 @@ class Sitting(NamedTuple):
     video: int
 
 
-@numba.njit(inline="always")
+@inlined
 def is_full(log):  # type: ignore[no-untyped-def]
     """Say whether another session might not fit."""
     return log.size[0] + 2 * MOST_EVENTS_OF_A_SESSION > len(log.events)
 
 
-@numba.njit(inline="always")
+@inlined
 def write(log, sitting, kind, occurred_at_ms, from_ms, to_ms):  # type: ignore[no-untyped-def]
     """Add one event; its arrival is decided later."""
     row = log.size[0]

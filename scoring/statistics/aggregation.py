@@ -13,10 +13,10 @@ Working strictly in offset order makes the result independent of chunks: the sam
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.compiled import compiled, inlined
 from schemas.interactions import FAST_FORWARD, KINDS, REWIND, SHARE
 from schemas.limits import CLIP_SECONDS, MAX_POSITION_S
 from scoring.statistics.decay import era_of, weight_of
@@ -49,12 +49,12 @@ class Clock(NamedTuple):
     searching: NDArray[np.int64]
 
 
-@numba.njit(inline="always")
+@inlined
 def _middle_at_or_after(position_ms):  # type: ignore[no-untyped-def]
     return -((CLIP_MS // 2 - position_ms) // CLIP_MS)
 
 
-@numba.njit(cache=True)
+@compiled
 def clip_range(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
     """Return (first, last) clip that an interaction speaks of; last < first where there is none."""
     if kind == REWIND:
@@ -66,14 +66,14 @@ def clip_range(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
     return first, last
 
 
-@numba.njit(inline="always")
+@inlined
 def _bits_between(first, last):  # type: ignore[no-untyped-def]
     width = last - first + 1
     ones = np.uint32(0xFFFFFFFF) if width >= CLIPS_PER_PAGE else np.uint32((1 << width) - 1)
     return np.uint32(ones << np.uint32(first))
 
 
-@numba.njit(inline="always")
+@inlined
 def _roll_eras(pages, row, era):  # type: ignore[no-untyped-def]
     """Make room in a page for events of a newer era."""
     passed = era - pages.era[row]
@@ -85,7 +85,7 @@ def _roll_eras(pages, row, era):  # type: ignore[no-untyped-def]
     pages.era[row] = era
 
 
-@numba.njit(cache=True)
+@compiled
 def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[no-untyped-def]
     """Count one session for each clip in the bits `new` of a page."""
     era = era_of(time_ms, half_life_ms)
@@ -104,7 +104,7 @@ def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[
     pages.changed[row] = True
 
 
-@numba.njit(cache=True)
+@compiled
 def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):  # type: ignore[no-untyped-def]
     """Count a session for a range of clips, as of time `count_ms`; returns the number of pages where that was new."""
     first, last = span
@@ -127,7 +127,7 @@ def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):
     return fresh
 
 
-@numba.njit(cache=True)
+@compiled
 def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before_ms):  # type: ignore[no-untyped-def]
     """Apply one valid interaction; returns its fate."""
     kind, video, session = columns.kind[row], columns.video[row], columns.session[row]
@@ -156,7 +156,7 @@ def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before
     return APPLIED if fresh or span[1] < span[0] else DUPLICATE
 
 
-@numba.njit(inline="always")
+@inlined
 def _murmur2(buffer, start, length):  # type: ignore[no-untyped-def]
     """Return Kafka's murmur2 of bytes: what Java's, librdkafka's and aiokafka's key partitioners hash with."""
     scale = np.uint32(0x5BD1E995)
@@ -177,13 +177,13 @@ def _murmur2(buffer, start, length):  # type: ignore[no-untyped-def]
     return state ^ (state >> np.uint32(15))
 
 
-@numba.njit(cache=True)
+@compiled
 def partition_of(buffer, start, length, partitions):  # type: ignore[no-untyped-def]
     """Return the partition of the key `buffer[start:start + length]` (uint8) in a topic of `partitions` partitions."""
     return np.int64(_murmur2(buffer, start, length) & np.uint32(0x7FFFFFFF)) % partitions
 
 
-@numba.njit(cache=True)
+@compiled
 def apply(pages, sessions, clock, columns, first, offsets, timestamps_ms, partition, partitions, rules, fates):  # type: ignore[no-untyped-def]
     """Apply rows `first`... of a chunk; returns the row to go on with when a table has no room left, or n at the end.
 

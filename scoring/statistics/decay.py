@@ -10,9 +10,10 @@ mergeable, and bounded for ever.
 
 from typing import Final
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from schemas.compiled import inlined
 
 HALF_LIVES_PER_ERA: Final = 16
 STEPS_PER_HALF_LIFE: Final = 256
@@ -22,13 +23,13 @@ UNIT: Final = 1 << 12
 _STEP_WEIGHTS = np.array([round(UNIT * 2 ** (step / STEPS_PER_HALF_LIFE)) for step in range(STEPS_PER_HALF_LIFE)])
 
 
-@numba.njit(inline="always")
+@inlined
 def era_of(time_ms, half_life_ms):  # type: ignore[no-untyped-def]
     """Return the number of the era that a time (Unix ms) falls into."""
     return time_ms // (half_life_ms * HALF_LIVES_PER_ERA)
 
 
-@numba.njit(inline="always")
+@inlined
 def weight_of(time_ms, half_life_ms):  # type: ignore[no-untyped-def]
     """Return the integer weight of an event in its own era, UNIT <= weight < UNIT * 2**16."""
     age = time_ms % (half_life_ms * HALF_LIVES_PER_ERA)
@@ -38,7 +39,11 @@ def weight_of(time_ms, half_life_ms):  # type: ignore[no-untyped-def]
 
 
 def effective_count(
-    newest: NDArray[np.int64], previous: NDArray[np.int64], era: NDArray[np.int64], at_ms: NDArray[np.int64], half_life_ms: int
+    newest: NDArray[np.int64],
+    previous: NDArray[np.int64],
+    era: NDArray[np.int64],
+    at_ms: NDArray[np.int64],
+    half_life_ms: int,
 ) -> NDArray[np.float64]:
     """Return decayed counts: the number of events just now that would weigh as much as all events so far.
 

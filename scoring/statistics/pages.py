@@ -6,10 +6,10 @@ table leads from a page's hash to its row.
 
 from typing import Final, NamedTuple, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.compiled import compiled, inlined
 from schemas.hashing import mix
 from schemas.interactions import KINDS
 
@@ -69,9 +69,7 @@ class Pages(NamedTuple):
     @classmethod
     def empty(cls, capacity: int = 256) -> Self:
         """Return room for `capacity` pages (a power of two)."""
-        columns = {
-            name: np.zeros((capacity, *PAGE_DTYPE[name].shape), PAGE_DTYPE[name].base) for name in PAGE_DTYPE.names or ()
-        }
+        columns = {name: np.zeros((capacity, *PAGE_DTYPE[name].shape), PAGE_DTYPE[name].base) for name in PAGE_DTYPE.names or ()}
         for name in ("score_mean", "score_sd", "celebrity"):
             columns[name].fill(np.nan)
         for name in ("changed_offset", "latest_ms", "supervised_offset", "era"):
@@ -115,13 +113,13 @@ class Pages(NamedTuple):
         return row
 
 
-@numba.njit(inline="always")
+@inlined
 def page_key(video, page_index):  # type: ignore[no-untyped-def]
     """Return the hash of a page of the video with hash `video`."""
     return mix(video, np.uint64(page_index))
 
 
-@numba.njit(cache=True)
+@compiled
 def _index(slots, keys, size):  # type: ignore[no-untyped-def]
     mask = np.uint64(len(slots) - 1)
     for row in range(size):
@@ -131,7 +129,7 @@ def _index(slots, keys, size):  # type: ignore[no-untyped-def]
         slots[slot] = row
 
 
-@numba.njit(cache=True)
+@compiled
 def find_or_add(pages, video, page_index):  # type: ignore[no-untyped-def]
     """Return the row of a page, a new one if need be. The caller has made room."""
     key = page_key(video, page_index)

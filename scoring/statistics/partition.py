@@ -129,9 +129,7 @@ class PartitionStatistics:
         missing = np.full(len(row), np.nan)
         return Signals(
             clip_index=self._clip_index(clips),
-            sessions=effective_count(
-                sums[0], sums[1], pages.era[row], pages.latest_ms[row, clip], self.rules.half_life_ms
-            ),
+            sessions=effective_count(sums[0], sums[1], pages.era[row], pages.latest_ms[row, clip], self.rules.half_life_ms),
             score_mean=pages.score_mean[row, clip].astype(np.float64),
             score_sd=pages.score_sd[row, clip].astype(np.float64),
             celebrity=pages.celebrity[row, clip].astype(np.float64),
@@ -144,9 +142,7 @@ class PartitionStatistics:
         signals = self.signals(clips)
         return signals, fuse(signals, self.prior)
 
-    def cache_supervised(
-        self, video_id: bytes, clip_index: NDArray[np.int64], values: NDArray[np.float32], offset: int
-    ) -> None:
+    def cache_supervised(self, video_id: bytes, clip_index: NDArray[np.int64], values: NDArray[np.float32], offset: int) -> None:
         """Take the supervised outputs of one video in place of what was cached of it.
 
         Args:

@@ -7,10 +7,10 @@ forgotten; lookups apply that rule, so it does not matter when the room of forgo
 
 from typing import Final, NamedTuple, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.compiled import compiled, inlined
 from schemas.hashing import mix
 from schemas.interactions import KINDS
 
@@ -78,14 +78,14 @@ class Sessions(NamedTuple):
         _insert(self, records)
 
 
-@numba.njit(inline="always")
+@inlined
 def session_key(session, page):  # type: ignore[no-untyped-def]
     """Return the hash of (session, page), never 0."""
     key = mix(session, page)
     return key if key != np.uint64(0) else np.uint64(1)
 
 
-@numba.njit(inline="always")
+@inlined
 def _slot_of(table, key):  # type: ignore[no-untyped-def]
     """Return the slot that holds `key`, or the empty one where it belongs."""
     mask = np.uint64(len(table) - 1)
@@ -95,7 +95,7 @@ def _slot_of(table, key):  # type: ignore[no-untyped-def]
     return slot
 
 
-@numba.njit(cache=True)
+@compiled
 def find_or_add(sessions, key, time_ms, forget_before_ms):  # type: ignore[no-untyped-def]
     """Return the slot of a record, touched at `time_ms`; a new record if there is none or it is forgotten."""
     slot = _slot_of(sessions.table, key)
@@ -115,7 +115,7 @@ def find_or_add(sessions, key, time_ms, forget_before_ms):  # type: ignore[no-un
     return slot
 
 
-@numba.njit(cache=True)
+@compiled
 def _insert(sessions, records):  # type: ignore[no-untyped-def]
     for row in range(len(records)):
         slot = _slot_of(sessions.table, records[row].key)
@@ -124,7 +124,7 @@ def _insert(sessions, records):  # type: ignore[no-untyped-def]
         sessions.table[slot] = records[row]
 
 
-@numba.njit(cache=True)
+@compiled
 def _select(table, bucket, forget_before_ms, slots):  # type: ignore[no-untyped-def]
     """Write the slots of changed records and of live records of a bucket, as far as `slots` goes; return their number."""
     count = 0

@@ -26,9 +26,7 @@ def server(tmp_path: Path) -> Iterator[EmbeddedClickHouse]:
 
 
 def connect(server: EmbeddedClickHouse) -> Client:
-    return clickhouse_connect.get_client(
-        host="127.0.0.1", port=server.port, username=server.user, password=PASSWORD
-    )
+    return clickhouse_connect.get_client(host="127.0.0.1", port=server.port, username=server.user, password=PASSWORD)
 
 
 def create(client: Client) -> None:
@@ -129,11 +127,7 @@ def test_password_is_in_no_command_line_and_no_log(server: EmbeddedClickHouse, t
 
 def test_it_listens_on_loopback_only(server: EmbeddedClickHouse) -> None:
     """The server's only listening socket is 127.0.0.1 at its port."""
-    listening = [
-        connection.laddr
-        for connection in psutil.Process(server.pid).net_connections()
-        if connection.status == "LISTEN"
-    ]
+    listening = [connection.laddr for connection in psutil.Process(server.pid).net_connections() if connection.status == "LISTEN"]
     assert [(address.ip, address.port) for address in listening] == [("127.0.0.1", server.port)]
 
 

@@ -39,9 +39,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     password = os.environ.pop(PASSWORD_VARIABLE, "")
     if not password:
-        sys.exit(
-            f"{PASSWORD_VARIABLE} is not set: give the password of user {arguments.user!r} in the environment"
-        )
+        sys.exit(f"{PASSWORD_VARIABLE} is not set: give the password of user {arguments.user!r} in the environment")
     try:
         asyncio.run(_serve(arguments, Account(arguments.user, password), ServerLimits()))
     except (DataFolderInUseError, OSError) as error:
@@ -50,9 +48,7 @@ def main() -> None:
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.embedded.clickhouse_server", description=__doc__)
-    parser.add_argument(
-        "--data-dir", type=Path, required=True, help="folder of the data; one server per folder"
-    )
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the data; one server per folder")
     parser.add_argument("--port", type=int, required=True, help="TCP port of the HTTP interface")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--user", default="highlights", help="name of the server's only user")

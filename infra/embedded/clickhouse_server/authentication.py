@@ -55,7 +55,5 @@ def _basic(header: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         user, password = "", ""
     if scheme.lower() != "basic":
-        raise ClickHouseError(
-            516, "AUTHENTICATION_FAILED", f"{scheme} authentication is not supported here: use Basic."
-        )
+        raise ClickHouseError(516, "AUTHENTICATION_FAILED", f"{scheme} authentication is not supported here: use Basic.")
     return user, password

@@ -71,9 +71,7 @@ def _read_brotli(data: bytes, size: int) -> bytes:
 
 _READERS: dict[str, Callable[[bytes, int], bytes]] = {
     "lz4": lambda data, size: bytes(lz4.frame.LZ4FrameFile(io.BytesIO(data)).read(size)),
-    "zstd": lambda data, size: (
-        zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read(size)
-    ),
+    "zstd": lambda data, size: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read(size),
     "gzip": lambda data, size: gzip.GzipFile(fileobj=io.BytesIO(data)).read(size),
     "deflate": _read_deflate,
     "br": _read_brotli,
@@ -99,9 +97,7 @@ def decompress(data: bytes, encoding: str, limit_bytes: int) -> bytes:
     try:
         plain = read(data, limit_bytes + 1)
     except (OSError, EOFError, RuntimeError, zlib.error, zstandard.ZstdError, brotli.error) as error:
-        raise ClickHouseError(
-            271, "CANNOT_DECOMPRESS", f"The request's body is not {encoding}: {error}"
-        ) from error
+        raise ClickHouseError(271, "CANNOT_DECOMPRESS", f"The request's body is not {encoding}: {error}") from error
     if len(plain) > limit_bytes:
         raise too_large(f"The decompressed request exceeds {limit_bytes} bytes: send smaller inserts")
     return plain

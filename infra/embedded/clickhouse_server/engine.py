@@ -99,9 +99,7 @@ class Connection:
             raise syntax_error("Multi-statements are not allowed: send one statement per request")
         return bool(report["query_class"].name == "READ_ONLY")
 
-    def query(
-        self, sql: bytes | str, output_format: str, parameters: Mapping[str, str]
-    ) -> tuple[bytes, Progress]:
+    def query(self, sql: bytes | str, output_format: str, parameters: Mapping[str, str]) -> tuple[bytes, Progress]:
         """Run a statement and hold its whole result."""
         try:
             result = self._connection.query(sql, output_format, params=dict(parameters))
@@ -119,9 +117,7 @@ class Connection:
         )
         return body, progress
 
-    def stream(
-        self, sql: bytes, output_format: str, parameters: Mapping[str, str]
-    ) -> Generator[bytes, None, None]:
+    def stream(self, sql: bytes, output_format: str, parameters: Mapping[str, str]) -> Generator[bytes, None, None]:
         """Run a SELECT and yield its blocks as they come; closing the iterator cancels the query."""
         try:
             blocks = self._connection.send_query(sql, output_format, params=dict(parameters))
@@ -146,9 +142,7 @@ class Connection:
                 written = inserter.finish()
         except (RuntimeError, chdb.ChdbError) as error:
             raise from_engine(error) from error
-        return Progress(
-            written_rows=written.rows_written, written_bytes=written.bytes_written, elapsed_s=written.elapsed
-        )
+        return Progress(written_rows=written.rows_written, written_bytes=written.bytes_written, elapsed_s=written.elapsed)
 
     def _command(self, sql: str) -> None:
         self.query(sql, "TabSeparated", {})

@@ -22,9 +22,7 @@ class Execution:
     at once.
     """
 
-    def __init__(
-        self, connections: Connections, query: QueryRequest, encoding: str | None, limits: ServerLimits
-    ) -> None:
+    def __init__(self, connections: Connections, query: QueryRequest, encoding: str | None, limits: ServerLimits) -> None:
         self._connections = connections
         self._query = query
         self._limits = limits
@@ -63,9 +61,7 @@ class Execution:
     def end_with(self, text: bytes) -> bytes:
         """The last piece of an answer that breaks off, with `text` in it."""
         self.ended = True
-        return (
-            text if self._compressor is None else self._compressor.compress(text) + self._compressor.flush()
-        )
+        return text if self._compressor is None else self._compressor.compress(text) + self._compressor.flush()
 
     def close(self, failed: bool = False) -> None:
         """Cancel what still runs and give the connection back; nothing happens the second time."""

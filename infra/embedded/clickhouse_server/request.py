@@ -77,9 +77,7 @@ def parse_request(
     return QueryRequest(
         statement=statement,
         parameters={
-            name.removeprefix(_PARAMETER_PREFIX): value
-            for name, value in url.items()
-            if name.startswith(_PARAMETER_PREFIX)
+            name.removeprefix(_PARAMETER_PREFIX): value for name, value in url.items() if name.startswith(_PARAMETER_PREFIX)
         },
         settings=_settings(method, url),
         database=url.get("database") or headers.get("X-ClickHouse-Database"),
@@ -99,9 +97,7 @@ def _refuse_what_is_missing_here(url: Mapping[str, str]) -> None:
                 "use Content-Encoding or Accept-Encoding with enable_http_compression=1"
             )
     if "role" in url:
-        raise not_implemented(
-            f"role={url['role']!r}: the embedded server has no roles, leave the parameter out"
-        )
+        raise not_implemented(f"role={url['role']!r}: the embedded server has no roles, leave the parameter out")
 
 
 def _protocol_version(url: Mapping[str, str]) -> int:

@@ -95,9 +95,7 @@ class Service:
         try:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge as error:
-            raise too_large(
-                f"The request's body exceeds {self._limits.request_bytes} bytes: send smaller inserts"
-            ) from error
+            raise too_large(f"The request's body exceeds {self._limits.request_bytes} bytes: send smaller inserts") from error
         encoding = request.headers.get("Content-Encoding", "").lower()
         if not encoding:
             return body
@@ -192,9 +190,7 @@ async def _form_fields(request: web.Request) -> dict[str, str]:
         raise bad_argument(f"The multipart form cannot be read: {error}") from error
     for name, value in form.items():
         if not isinstance(value, str):
-            raise not_implemented(
-                f"External data ({name!r}) is not supported by the embedded server: use a temporary table"
-            )
+            raise not_implemented(f"External data ({name!r}) is not supported by the embedded server: use a temporary table")
         fields[name] = value
     return fields
 

@@ -112,9 +112,7 @@ class Connections:
         with self._guard:
             session = self._sessions.get(wanted.session_id)
             if session is not None and session.busy:
-                raise ClickHouseError(
-                    373, "SESSION_IS_LOCKED", f"Session {wanted.session_id} is locked by a concurrent client"
-                )
+                raise ClickHouseError(373, "SESSION_IS_LOCKED", f"Session {wanted.session_id} is locked by a concurrent client")
             if session is None or session.expires_s <= self._clock():
                 session = self._begin(wanted, session)
             session.busy = True
@@ -126,9 +124,7 @@ class Connections:
             del self._sessions[wanted.session_id]
             expired.connection.close()
         if wanted.must_exist:
-            raise ClickHouseError(
-                372, "SESSION_NOT_FOUND", f"Session {wanted.session_id} not found or expired"
-            )
+            raise ClickHouseError(372, "SESSION_NOT_FOUND", f"Session {wanted.session_id} not found or expired")
         if len(self._sessions) >= self._max_sessions:
             self._close_longest_idle()
         session = _Session(self._engine.connect(), self._clock() + wanted.idle_s)

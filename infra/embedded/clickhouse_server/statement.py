@@ -74,9 +74,7 @@ def _tokens(text: bytes, longest_bytes: int) -> Iterator[_Token]:
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup or "sign"
         if found.end() > longest_bytes:
-            raise too_large(
-                f"The SQL text is longer than {longest_bytes} bytes: send its values as the data of an INSERT"
-            )
+            raise too_large(f"The SQL text is longer than {longest_bytes} bytes: send its values as the data of an INSERT")
         if kind == "space":
             continue
         sign = found[0].decode("utf-8", "replace")
@@ -98,9 +96,7 @@ def _parse_insert(text: bytes, tokens: Iterator[_Token]) -> Statement:
             if word in ("SELECT", "WITH"):
                 return Statement(text, "INSERT", None, None)
             if word == "INFILE":
-                raise ClickHouseError(
-                    78, "UNKNOWN_TYPE_OF_QUERY", "FROM INFILE is not allowed over HTTP: send the data"
-                )
+                raise ClickHouseError(78, "UNKNOWN_TYPE_OF_QUERY", "FROM INFILE is not allowed over HTTP: send the data")
             if word == "VALUES":
                 return Statement(text[: token.start], "INSERT", "Values", text[token.end :])
             if word == "FORMAT" and (name := next(tokens, None)) is not None:
@@ -130,10 +126,6 @@ def _output_format(tokens: list[_Token], words: list[str]) -> str | None:
     """
     for place in reversed(range(len(words) - 1)):
         after = words[place + 2 : place + 3]
-        if (
-            words[place] == "FORMAT"
-            and tokens[place + 1].kind == "word"
-            and after in ([], ["SETTINGS"], [";"])
-        ):
+        if words[place] == "FORMAT" and tokens[place + 1].kind == "word" and after in ([], ["SETTINGS"], [";"]):
             return tokens[place + 1].text
     return None

@@ -55,19 +55,14 @@ def test_headers_describe_the_answer(http: Http) -> None:
     assert answer.headers["X-ClickHouse-Timezone"] == "UTC"
     assert answer.headers["X-ClickHouse-Server-Display-Name"]
     assert answer.headers["Content-Type"].startswith("application/json")
-    assert (
-        int(json.loads(answer.headers["X-ClickHouse-Summary"])["result_rows"])
-        == json.loads(answer.data)["rows"]
-    )
+    assert int(json.loads(answer.headers["X-ClickHouse-Summary"])["result_rows"]) == json.loads(answer.data)["rows"]
 
 
 def test_default_format(http: Http) -> None:
     """TabSeparated, unless a parameter, a header or a FORMAT clause says otherwise; the clause wins."""
     assert http("SELECT 1 AS a, 'x'").data == b"1\tx\n"
     assert http("SELECT 1 AS a", default_format="JSONEachRow").data == b'{"a":1}\n'
-    assert (
-        http("SELECT 1 AS a", headers={"X-ClickHouse-Format": "CSV"}).headers["X-ClickHouse-Format"] == "CSV"
-    )
+    assert http("SELECT 1 AS a", headers={"X-ClickHouse-Format": "CSV"}).headers["X-ClickHouse-Format"] == "CSV"
     assert http("SELECT 1 AS a FORMAT CSVWithNames", default_format="JSON").data == b'"a"\n1\n'
 
 
@@ -163,9 +158,7 @@ def test_block_compression_is_refused_with_the_way_out(http: Http) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "lz4"])
 @pytest.mark.parametrize("rows", [1, 2_000_000])
-def test_answers_are_compressed_on_request(
-    connect: Callable[..., Client], http: Http, encoding: str, rows: int
-) -> None:
+def test_answers_are_compressed_on_request(connect: Callable[..., Client], http: Http, encoding: str, rows: int) -> None:
     """With enable_http_compression the answer has the encoding asked for, short or streamed; without it, none."""
     sql = f"SELECT number FROM numbers({rows})"
     answer = http(sql, headers={"Accept-Encoding": encoding}, enable_http_compression="1")
@@ -193,9 +186,7 @@ def test_bodies_are_decompressed(http: Http, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "br", "gzip", False])
-def test_client_inserts_with_every_compression(
-    connect: Callable[..., Client], database: str, compression: str | bool
-) -> None:
+def test_client_inserts_with_every_compression(connect: Callable[..., Client], database: str, compression: str | bool) -> None:
     """clickhouse-connect's inserts arrive with each of its compressions."""
     client = connect(database=database, compress=compression)
     client.command("CREATE TABLE t (n UInt64) ENGINE = MergeTree ORDER BY n")
@@ -238,9 +229,7 @@ def test_multipart_form_carries_query_and_parameters(http: Http, connect: Callab
     assert http(body, headers={"Content-Type": kind}).status == 501
 
 
-def test_slow_queries_stop_neither_ping_nor_inserts(
-    http: Http, server: EmbeddedClickHouse, database: str
-) -> None:
+def test_slow_queries_stop_neither_ping_nor_inserts(http: Http, server: EmbeddedClickHouse, database: str) -> None:
     """While every place for queries is taken, /ping answers and an insert is written."""
     http("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n", database=database)
     slow = [threading.Thread(target=http, args=(f"SELECT sleep(3), {n}",)) for n in range(8)]

@@ -27,9 +27,7 @@ VALUES = [
 
 def columns_of(http: Http, expressions: list[str], rows: int, version: str) -> bytes:
     selected = ", ".join(f"{expression} AS c{place}" for place, expression in enumerate(expressions))
-    answer = http(
-        f"SELECT {selected} FROM numbers({rows})", default_format="Native", client_protocol_version=version
-    )
+    answer = http(f"SELECT {selected} FROM numbers({rows})", default_format="Native", client_protocol_version=version)
     assert answer.status == 200, answer.data
     return bytes(answer.data)
 
@@ -46,9 +44,7 @@ def test_every_type_is_passed_over_whole(http: Http, rows: int) -> None:
     alone = [columns_of(http, ["1"] * place + [value], rows, NEWER) for place, value in enumerate(VALUES)]
     ones = [columns_of(http, ["1"] * place, rows, NEWER) for place in range(1, len(VALUES))]
     head = len(BLOCK_INFO) + 2
-    columns = [alone[0][head:]] + [
-        whole[len(before) :] for whole, before in zip(alone[1:], ones, strict=True)
-    ]
+    columns = [alone[0][head:]] + [whole[len(before) :] for whole, before in zip(alone[1:], ones, strict=True)]
     together = columns_of(http, VALUES, rows, NEWER)
     assert together == BLOCK_INFO + bytes([len(VALUES), rows]) + b"".join(columns)
 

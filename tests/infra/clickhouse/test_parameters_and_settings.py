@@ -107,9 +107,7 @@ def test_settings_of_concurrent_queries_do_not_mix(connect: Callable[..., Client
 
     def work(number: int, own: Client) -> None:
         for _ in range(20):
-            got = own.query(
-                "SELECT getSetting('log_comment')", settings={"log_comment": str(number)}
-            ).first_row
+            got = own.query("SELECT getSetting('log_comment')", settings={"log_comment": str(number)}).first_row
             if got != (str(number),):
                 wrong.append((number, got))
 
@@ -141,9 +139,7 @@ def test_readonly_forbids_writing(client: Client) -> None:
 def test_max_execution_time_stops_a_query(client: Client) -> None:
     """A query beyond max_execution_time ends with TIMEOUT_EXCEEDED."""
     with pytest.raises(DatabaseError, match="TIMEOUT_EXCEEDED"):
-        client.query(
-            "SELECT sum(sipHash64(number)) FROM numbers(100000000000)", settings={"max_execution_time": 1}
-        )
+        client.query("SELECT sum(sipHash64(number)) FROM numbers(100000000000)", settings={"max_execution_time": 1})
 
 
 @contextmanager
@@ -181,9 +177,7 @@ def test_session_keeps_temporary_tables_and_set(http: Callable[..., Any], sessio
     assert http("SELECT count() FROM scratch").status == 404
 
 
-def test_request_database_does_not_stay_in_the_session(
-    http: Callable[..., Any], database: str, session_id: str
-) -> None:
+def test_request_database_does_not_stay_in_the_session(http: Callable[..., Any], database: str, session_id: str) -> None:
     """database= holds for one request; USE holds for the session."""
     sql = "SELECT currentDatabase()"
     assert http(sql, session_id=session_id, database=database).data.decode() == f"{database}\n"
@@ -202,10 +196,7 @@ def test_busy_session_is_locked(http: Callable[..., Any], session_id: str) -> No
 
 def test_session_check_needs_an_existing_session(http: Callable[..., Any], session_id: str) -> None:
     """session_check=1 on an unknown session is SESSION_NOT_FOUND."""
-    assert (
-        http("SELECT 1", session_id=session_id, session_check="1").headers["X-ClickHouse-Exception-Code"]
-        == "372"
-    )
+    assert http("SELECT 1", session_id=session_id, session_check="1").headers["X-ClickHouse-Exception-Code"] == "372"
 
 
 def test_read_only_request_of_a_session_leaves_it_writable(http: Callable[..., Any], session_id: str) -> None:

@@ -34,9 +34,7 @@ def test_data_of_an_insert(text: bytes, format_name: str | None, data: bytes) ->
     assert text.startswith(got.sql)
 
 
-@pytest.mark.parametrize(
-    "text", [b"INSERT INTO t SELECT 1 FORMAT CSV", b"INSERT INTO t WITH 1 AS x SELECT x"]
-)
+@pytest.mark.parametrize("text", [b"INSERT INTO t SELECT 1 FORMAT CSV", b"INSERT INTO t WITH 1 AS x SELECT x"])
 def test_insert_from_a_query_has_no_data(text: bytes) -> None:
     """INSERT ... SELECT goes to the engine as it is."""
     assert parse(text) == Statement(text, "INSERT", None, None)

@@ -92,9 +92,7 @@ def test_insert_arrow_and_raw_formats(client: Client) -> None:
 
 def test_replacing_merge_tree_shows_the_latest_version(client: Client) -> None:
     """FINAL keeps the row of the highest version, whatever the order of the inserts."""
-    client.command(
-        "CREATE TABLE latest (id UInt64, v UInt64, x String) ENGINE = ReplacingMergeTree(v) ORDER BY id"
-    )
+    client.command("CREATE TABLE latest (id UInt64, v UInt64, x String) ENGINE = ReplacingMergeTree(v) ORDER BY id")
     for version, text in ((2, "new"), (1, "old")):
         client.insert("latest", [[7, version, text]], column_names=["id", "v", "x"])
     assert client.query("SELECT id, v, x FROM latest FINAL").result_rows == [(7, 2, "new")]
@@ -104,8 +102,7 @@ def test_replacing_merge_tree_shows_the_latest_version(client: Client) -> None:
 def test_deduplication_token_drops_a_repeated_insert(client: Client) -> None:
     """The same token is written once, another token again."""
     client.command(
-        "CREATE TABLE history (n UInt64) ENGINE = MergeTree ORDER BY n "
-        "SETTINGS non_replicated_deduplication_window = 100"
+        "CREATE TABLE history (n UInt64) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 100"
     )
     for token in ("t:0:1-5", "t:0:1-5", "t:0:6-9"):
         client.insert("history", [[1]], column_names=["n"], settings={"insert_deduplication_token": token})
@@ -139,9 +136,7 @@ def test_asynchronous_insert_waits_for_its_rows(client: Client) -> None:
     assert client.query("SELECT count() FROM asynchronous").first_row == (2,)
 
 
-def test_database_of_the_client_is_the_current_one(
-    client: Client, database: str, connect: Callable[..., Client]
-) -> None:
+def test_database_of_the_client_is_the_current_one(client: Client, database: str, connect: Callable[..., Client]) -> None:
     """Two clients with different databases see different tables under one name."""
     create(client)
     assert client.query("SELECT currentDatabase()").first_row == (database,)

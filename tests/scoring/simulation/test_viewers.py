@@ -48,8 +48,7 @@ def test_batch_size_changes_nothing(messages, batch_size: int) -> None:
 def test_batches_are_full_but_for_the_last(library: Library, audience: Audience, start_ms: int) -> None:
     """Each batch has the size asked for, and the last one has the rest."""
     sizes = [
-        len(batch)
-        for batch in simulate(library, audience, Schedule(2_500, start_ms), np.random.SeedSequence(5), batch_size=999)
+        len(batch) for batch in simulate(library, audience, Schedule(2_500, start_ms), np.random.SeedSequence(5), batch_size=999)
     ]
     assert set(sizes[:-1]) == {999}
     assert 0 < sizes[-1] <= 999
@@ -155,9 +154,7 @@ def _sessions_by_clip(behaviour: InteractionBatch, library: Library, video: int)
 @pytest.mark.parametrize(
     ("kind", "at_least", "sign"), [(SHARE, 0.6, 1), (REWIND, 0.5, 1), (FAST_FORWARD, 0.4, -1)], ids=lambda value: str(value)
 )
-def test_appeal_can_be_recovered(
-    behaviour: InteractionBatch, library: Library, kind: int, at_least: float, sign: int
-) -> None:
+def test_appeal_can_be_recovered(behaviour: InteractionBatch, library: Library, kind: int, at_least: float, sign: int) -> None:
     """Within popular videos, share and rewind rates rise with appeal and the rate of fast-forwards falls with it."""
     correlations = []
     for video in np.argsort(-np.bincount(behaviour.video))[:8].tolist():

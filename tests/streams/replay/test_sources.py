@@ -17,9 +17,7 @@ from streams.replay.source import UNKNOWN_TIME_MS
 from streams.replay.tvsum import TvsumSource, read_tvsum
 
 _START_MS = 1_790_000_000_000
-_GOOD = (
-    b'{"schema_version":1,"kind":"play","video_id":"v1","session_id":"s","occurred_at_ms":1790000000000,"from_s":0,"to_s":9}'
-)
+_GOOD = b'{"schema_version":1,"kind":"play","video_id":"v1","session_id":"s","occurred_at_ms":1790000000000,"from_s":0,"to_s":9}'
 
 
 def _simulated(events: int) -> SimulateSource:
