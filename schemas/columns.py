@@ -251,7 +251,7 @@ def _milliseconds(mantissa, fraction):  # type: ignore[no-untyped-def]
 def _in_order(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
     if kind == PLAY:
         return to_ms >= from_ms
-    if kind == SHARE or kind == FAST_FORWARD:
+    if kind in (SHARE, FAST_FORWARD):
         return to_ms > from_ms
     return kind == REWIND and to_ms < from_ms
 

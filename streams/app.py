@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from hashlib import blake2b
 from typing import Any, Final
 
 import faust
@@ -84,7 +86,7 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
             end = int(chunk.offsets.searchsorted(fit))
             self._apply(state, chunk.part(0, end))
             if end < len(chunk.values):
-                await self.flusher.flush(prepare=lambda: state.refit(fit))
+                await self.flusher.flush(prepare=partial(state.refit, fit))
             chunk = chunk.part(end, len(chunk.values))
         self.flusher.note_room()
 
@@ -153,8 +155,6 @@ def create_app(settings: Settings, partitions: int, client: Client, producer: Ve
 
 def state_key(settings: Settings) -> StateKey:
     """Return what state depends on."""
-    from hashlib import blake2b
-
     statistics = settings.statistics
     rules = Rules(
         half_life_ms=int(statistics.half_life_hours * 3_600_000),

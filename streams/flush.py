@@ -1,4 +1,4 @@
-"""The flush: ClickHouse, then the changelog, verified, then the ledger, verified, then the source offset. Never another order.
+"""The flush: ClickHouse, then the changelog, verified, then the ledger, verified, then the source offset.
 
 All that a flush writes is absolute, so it is simply done again, whole, when any part of it fails; and until it has succeeded
 no other is begun.
@@ -14,7 +14,7 @@ import structlog
 from clickhouse_connect.driver.client import Client
 from faust.types import TP
 
-from schemas.clickhouse import CLIP_SCORES, SUPERVISED_OUTPUTS
+from schemas.clickhouse import CLIP_SCORES, RATE_PRIORS, SUPERVISED_OUTPUTS
 from schemas.errors import DeliveryError
 from schemas.topics import DEAD_LETTERS, INTERACTIONS, SUPERVISED_SCORES
 from streams import changelog, clickhouse, metrics
@@ -43,6 +43,7 @@ class Sinks:
         for table, parts in (
             (CLIP_SCORES, [flush.clip_scores for flush in flushes]),
             (SUPERVISED_OUTPUTS, [flush.supervised for flush in flushes]),
+            (RATE_PRIORS, [flush.prior for flush in flushes]),
         ):
             rows = pa.concat_tables(parts)
             clickhouse.insert(self._client, table, rows)

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
+from schemas.interactions import FAST_FORWARD, KINDS, PLAY, REWIND, SHARE
 from schemas.supervised import SupervisedOutput
 from scoring.fusion import FUSION_VERSION
+from scoring.rates import SIGNAL_KINDS, RatePrior
 from scoring.statistics.partition import ClipSelection, PartitionStatistics
 
 
@@ -72,6 +73,21 @@ def supervised_rows(outputs: Sequence[tuple[int, SupervisedOutput]]) -> pa.Table
             "category": pa.array([output.category or "" for _, output, _ in clips], pa.string()),
             "model_version": pa.array([output.model_version for _, output, _ in clips], pa.string()),
             "source_offset": pa.array([offset for offset, _, _ in clips], pa.uint64()),
+        }
+    )
+
+
+def prior_rows(partition: int, prior: RatePrior) -> pa.Table:
+    """Return the rows of table `rate_priors` of a prior."""
+    kinds, bins = np.indices(prior.mean.shape).reshape(2, -1)
+    return pa.table(
+        {
+            "source_partition": np.full(len(kinds), partition, np.uint32),
+            "prior_offset": np.full(len(kinds), prior.fitted_offset, np.int64),
+            "kind": pa.array([KINDS[SIGNAL_KINDS[kind]] for kind in kinds], pa.string()),
+            "position_bin": bins.astype(np.uint8),
+            "mean": prior.mean.ravel(),
+            "strength": prior.strength[kinds],
         }
     )
 

@@ -20,7 +20,7 @@ from scoring.statistics.sessions import BUCKETS
 from streams import changelog, metrics
 from streams.changelog import Ledger, LedgerPrior
 from streams.chunks import Chunk
-from streams.rows import clip_score_rows, supervised_rows
+from streams.rows import clip_score_rows, prior_rows, supervised_rows
 
 
 class StateKey(NamedTuple):
@@ -53,6 +53,7 @@ class Flush:
     partition: int
     clip_scores: pa.Table
     supervised: pa.Table
+    prior: pa.Table
     dead_letters: list[DeadLetter]
     records: list[tuple[bytes, bytes | None]]
     """Changelog records that come before the ledger."""
@@ -83,6 +84,7 @@ class PartitionState:
         self._dead_letters: list[DeadLetter] = []
         self._supervised: list[tuple[int, SupervisedOutput]] = []
         self._touched = False
+        self._prior_is_new = True
 
     # Recovery
 
@@ -231,6 +233,7 @@ class PartitionState:
     def refit(self, offset: int) -> None:
         """Fit the prior to all interactions before `offset`; the next flush publishes all that it changes."""
         self.statistics.refit(offset)
+        self._prior_is_new = True
         self.ledger.prior = LedgerPrior.of(self.statistics.prior)
         self._touched = True
 
@@ -246,8 +249,10 @@ class PartitionState:
         records = self._page_records() + self._segment_records()
         dead_letters, self._dead_letters = self._dead_letters, []
         supervised, self._supervised = self._supervised, []
+        prior = prior_rows(self.partition, statistics.prior).slice(0, None if self._prior_is_new else 0)
+        self._prior_is_new = False
         ledger = self.ledger.model_copy(deep=True)
-        return Flush(self.partition, scores, supervised_rows(supervised), dead_letters, records, ledger)
+        return Flush(self.partition, scores, supervised_rows(supervised), prior, dead_letters, records, ledger)
 
     def _page_records(self) -> list[tuple[bytes, bytes | None]]:
         pages, size = self.statistics.pages, int(self.statistics.pages.size[0])

@@ -4,13 +4,15 @@ import asyncio
 import signal
 
 import structlog
+from clickhouse_connect.driver.client import Client
 from prometheus_client import start_http_server
 
-from schemas.hashing import hash_text
+from schemas.errors import ConfigurationError
 from streams import clickhouse, logs
 from streams.app import HighlightsApp, create_app, state_key
 from streams.kafka import VerifiedProducer, ensure_topics
-from streams.settings import Settings
+from streams.settings import Settings, WorkerSettings
+from streams.warm_up import warm_up
 
 log = structlog.get_logger()
 
@@ -25,14 +27,26 @@ def run_worker(settings: Settings) -> None:
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     clickhouse.migrate(client)
-    hash_text("", state_key(settings).hash_key)
-    if settings.worker.metrics_port:
-        start_http_server(settings.worker.metrics_port, settings.worker.metrics_host)
+    warm_up(state_key(settings))
+    _serve_metrics(settings.worker)
     log.info("worker starts", group=settings.worker.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
     asyncio.run(_serve(settings, partitions, client))
 
 
-async def _serve(settings: Settings, partitions: int, client: clickhouse.Client) -> None:
+def _serve_metrics(settings: WorkerSettings) -> None:
+    if not settings.metrics_port:
+        return
+    try:
+        start_http_server(settings.metrics_port, settings.metrics_host)
+    except OSError as error:
+        message = (
+            f"metrics cannot be served on {settings.metrics_host}:{settings.metrics_port} ({error.strerror}): "
+            "set HIGHLIGHTS_WORKER__METRICS_PORT to a free port, or to 0 for none"
+        )
+        raise ConfigurationError(message) from error
+
+
+async def _serve(settings: Settings, partitions: int, client: Client) -> None:
     app = create_app(settings, partitions, client, VerifiedProducer(settings.kafka))
     app.finalize()
     stop = asyncio.Event()

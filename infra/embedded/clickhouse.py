@@ -55,6 +55,11 @@ class EmbeddedClickHouse:
         return self._user
 
     @property
+    def alive(self) -> bool:
+        """Whether the server runs."""
+        return self._process is not None and self._process.alive
+
+    @property
     def pid(self) -> int:
         """Process id of the running server.
 

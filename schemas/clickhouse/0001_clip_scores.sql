@@ -1,5 +1,5 @@
 -- The newest fused score of each clip, with what it was made from. Rows are absolute; `version` only grows with the
--- source offsets, so that a repeated insert changes nothing. Read it through the views of 0003.
+-- source offsets, so that a repeated insert changes nothing. Read it through the views of 0004.
 CREATE TABLE IF NOT EXISTS clip_scores
 (
     video_id String,

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 CLIP_SCORES: Final = "clip_scores"
 SUPERVISED_OUTPUTS: Final = "supervised_outputs"
+RATE_PRIORS: Final = "rate_priors"
 
 
 class Migration(NamedTuple):

@@ -135,7 +135,7 @@ def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before
     key = session_key(session, page_key(video, 0))
     home = sessions.table[session_slot(sessions, key, time_ms, forget_before_ms)]
     waiting, waiting_since = home.seek_kind, home.seek_at_ms
-    is_seek = kind == REWIND or kind == FAST_FORWARD
+    is_seek = kind in (REWIND, FAST_FORWARD)
     event = (time_ms, offset, forget_before_ms)
     if waiting and time_ms >= waiting_since + MIN_DWELL_MS:
         span = clip_range(waiting, np.int64(home.seek_from_ms), np.int64(home.seek_to_ms))

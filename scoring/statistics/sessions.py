@@ -63,7 +63,8 @@ class Sessions(NamedTuple):
 
     def live(self, forget_before_ms: int) -> NDArray[np.void]:
         """Return copies of the records that are not forgotten, SESSION_DTYPE[n]."""
-        return self.table[(self.table["key"] != 0) & (self.table["touched_ms"] >= forget_before_ms)]
+        live: NDArray[np.void] = self.table[(self.table["key"] != 0) & (self.table["touched_ms"] >= forget_before_ms)]
+        return live
 
     def take_segment(self, bucket: int, forget_before_ms: int) -> NDArray[np.void]:
         """Return copies of the records that changed since the last call, and of all live ones of a bucket (0-63)."""

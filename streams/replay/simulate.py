@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from schemas.errors import ConfigurationError
 from scoring.simulation.arrivals import Schedule
 from scoring.simulation.library import Library, make_library
+from scoring.simulation.supervised import supervised_messages
 from scoring.simulation.viewers import make_audience, simulate
 from streams.replay.source import ReplayBatch, replay_batch
 
@@ -58,6 +60,10 @@ class SimulateSource:
     def library(self) -> Library:
         """The library that is watched: its truth, and what supervised models say of it."""
         return make_library(np.random.default_rng(self._library_seed), self._videos)
+
+    def supervised_messages(self) -> Iterator[dict[str, Any]]:
+        """Yield what supervised models say of the library, one message a video."""
+        return supervised_messages(self.library)
 
     def batches(self) -> Iterator[ReplayBatch]:
         """Yield the events in order of arrival."""

@@ -1,0 +1,106 @@
+"""`highlights demo`: the whole system, from nothing to the ranked feed, in a folder of its own that is removed in the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Consumer
+
+from infra.embedded.stack import EmbeddedStack
+from schemas.errors import DeliveryError
+from schemas.topics import INTERACTIONS
+from streams import clickhouse
+from streams.cli.environment import as_environment, cache_dir, with_endpoints
+from streams.cli.output import console, feed_table
+from streams.cli.replay import now_ms, progress_bar
+from streams.cli.up import describe, prepare
+from streams.feed import feed
+from streams.kafka import connection, partitions_of, topic_name
+from streams.replay.publish import publish_interactions, publish_supervised
+from streams.replay.simulate import SimulateSource
+from streams.settings import Settings
+
+_SPAN_MS = 6 * 3_600_000
+_WORKER_START_S = 60.0
+_WORKER_STOP_S = 15.0
+_SHOWN = 15
+
+
+def demo(settings: Settings, *, events: int, videos: int, seed: int) -> None:
+    """Run the demo."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="highlights-demo-") as folder:
+        data_dir = Path(folder)
+        settings = settings.model_copy(update={"data_dir": data_dir})
+        stack = EmbeddedStack(data_dir, cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0)
+        console.print("starting Apache Kafka and ClickHouse ...")
+        started = time.monotonic()
+        with stack:
+            settings = with_endpoints(settings, stack.endpoints)
+            describe(settings)
+            prepare(settings)
+            with clickhouse.connect(settings.clickhouse) as client, _worker(settings):
+                _run(settings, client, SimulateSource(seed=seed, events=events, videos=videos, start_ms=now_ms() - _SPAN_MS))
+            console.print(f"demo took {time.monotonic() - started:.1f} s; everything it made is removed")
+
+
+@contextmanager
+def _worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker process, and stop it in order."""
+    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
+    process = subprocess.Popen([sys.executable, "-m", "streams.cli", "worker"], env=env, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_WORKER_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
+    known = publish_supervised(source.supervised_messages(), settings.kafka)
+    console.print(f"supervised outputs of {known} videos are in Kafka")
+    began = time.monotonic()
+    with progress_bar() as progress:
+        sending = progress.add_task("sent    ", total=source.expected_events)
+        total = publish_interactions(source, settings.kafka, sent=lambda count: progress.advance(sending, count))
+        progress.update(sending, total=total, completed=total)
+        applying = progress.add_task("applied ", total=total)
+        for applied in _applied(settings):
+            progress.update(applying, completed=applied)
+            if applied >= total:
+                break
+    seconds = time.monotonic() - began
+    console.print(f"{total:,} interactions sent, applied and published in {seconds:.1f} s ({total / seconds:,.0f} a second)")
+    rows = feed(client, top=_SHOWN)
+    console.print(feed_table(rows, f"the best {len(rows)} of {_count(client):,} clips now, out of ClickHouse"))
+    console.print(f"`highlights explain` shows what a score is made of; of {rows[0].clip_id} it is in the row above")
+
+
+def _applied(settings: Settings) -> Iterator[int]:
+    """Yield how many interactions are applied and in ClickHouse, until nothing has moved for long."""
+    topic = topic_name(settings.kafka, INTERACTIONS)
+    consumer = Consumer(connection(settings.kafka) | {"group.id": settings.worker.group, "log_level": 0})
+    partitions = partitions_of(topic, len(consumer.list_topics(topic, timeout=10).topics[topic].partitions))
+    last, moved = -1, time.monotonic()
+    while time.monotonic() - moved < _WORKER_START_S:
+        applied = sum(max(0, place.offset) for place in consumer.committed(partitions, timeout=10))
+        if applied != last:
+            last, moved = applied, time.monotonic()
+        yield applied
+        time.sleep(0.1)
+    message = f"the worker has stood at {last:,} interactions for {_WORKER_START_S:.0f} s; what it said is above"
+    raise DeliveryError(message)
+
+
+def _count(client: Client) -> int:
+    return int(client.query("SELECT count() FROM fused_scores").result_rows[0][0])

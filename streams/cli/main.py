@@ -1,0 +1,129 @@
+"""`highlights`: everything that people do with the system from a terminal."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.embedded.process import EmbeddedServerError
+from infra.embedded.stack import CLICKHOUSE_PORT, KAFKA_PORT
+from schemas.errors import HighlightsError
+from streams.cli import demo as demonstration
+from streams.cli import replay as replaying
+from streams.cli import up as embedded
+from streams.cli.environment import load_settings
+from streams.cli.output import console, errors, explanation_table, feed_table, print_json
+
+app = typer.Typer(
+    name="highlights",
+    help="Live highlight scores for every ten seconds of your videos, from what viewers do with them.\n\n"
+    "Start with `highlights demo`. To work with it: `highlights up` in one terminal, `highlights worker` in another, "
+    "`highlights replay` in a third, then `highlights feed`. Settings are environment variables: HIGHLIGHTS_*.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+
+@app.command()
+def up(
+    kafka_port: Annotated[int, typer.Option(help="Port of Kafka on 127.0.0.1; 0 takes a free one.")] = KAFKA_PORT,
+    clickhouse_port: Annotated[
+        int, typer.Option(help="Port of ClickHouse's HTTP interface; 0 takes a free one.")
+    ] = CLICKHOUSE_PORT,
+) -> None:
+    """Run a real Kafka and ClickHouse here, until Ctrl-C. Their data stays in HIGHLIGHTS_DATA_DIR."""
+    embedded.up(load_settings(), kafka_port, clickhouse_port)
+
+
+@app.command()
+def worker() -> None:
+    """Turn interactions into fused scores, until SIGTERM or Ctrl-C. Start more of them to share the work."""
+    from streams.worker import run_worker
+
+    run_worker(load_settings())
+
+
+@app.command()
+def replay(
+    source: Annotated[replaying.Source, typer.Option(help="Where the interactions come from.")] = replaying.Source.SIMULATE,
+    file: Annotated[
+        Path | None, typer.Argument(help="For jsonl: a file of interactions, one JSON object a line; - is standard input.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="For tvsum: the folder that holds tvsum/.")] = None,
+    events: Annotated[
+        int | None, typer.Option(min=1, help="At most so many interactions; simulate makes 100,000 when not set.")
+    ] = None,
+    videos: Annotated[int, typer.Option(min=1, help="For simulate: size of the library.")] = 600,
+    viewers: Annotated[int, typer.Option(min=0, help="For tvsum: extra viewers drawn around each annotator.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same interactions.")] = 1,
+    rate: Annotated[float | None, typer.Option(min=1, help="Interactions a second; as fast as possible when not set.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Send interactions to Kafka: simulated viewers, the annotators of TVSum, or your own file."""
+    request = replaying.Request(source, file, data, events, videos, viewers, seed, rate)
+    result = replaying.replay(load_settings(), request)
+    if json:
+        print_json(result)
+    else:
+        console.print(f"sent {result['interactions']:,} interactions in {result['seconds']:.1f} s")
+
+
+@app.command()
+def feed(
+    top: Annotated[int, typer.Option(min=1, max=10_000, help="How many clips.")] = 20,
+    tag: Annotated[str, typer.Option(help="Only clips with this tag.")] = "",
+    video: Annotated[str, typer.Option(help="Only clips of this video.")] = "",
+    json: JsonOption = False,
+) -> None:
+    """Show the best clips now, with what their scores are made of."""
+    from streams import clickhouse
+    from streams.feed import feed as read_feed
+
+    rows = read_feed(clickhouse.connect(load_settings().clickhouse), top=top, tag=tag, video=video)
+    if json:
+        print_json([row.model_dump() for row in rows])
+    elif rows:
+        console.print(feed_table(rows, "highlights"))
+    else:
+        console.print("no clip has a score yet" + (" that fits --tag and --video" if tag or video else ": is a worker running?"))
+
+
+@app.command()
+def explain(
+    clip_id: Annotated[str, typer.Argument(help="VIDEO_ID:CLIP_INDEX, as `highlights feed` shows it.")],
+    json: JsonOption = False,
+) -> None:
+    """Show what a clip's score is made of: components, counts, rates, versions, offsets."""
+    from streams import clickhouse
+    from streams.feed import explain as read_explanation
+
+    explanation = read_explanation(clickhouse.connect(load_settings().clickhouse), clip_id)
+    if json:
+        print_json(explanation)
+    else:
+        console.print(explanation_table(explanation))
+
+
+@app.command()
+def demo(
+    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 1_000_000,
+    videos: Annotated[int, typer.Option(min=1, help="Size of the library.")] = 600,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+) -> None:
+    """Run the whole system for a minute on simulated viewers, and show the feed."""
+    demonstration.demo(load_settings(), events=events, videos=videos, seed=seed)
+
+
+def main() -> None:
+    """Run the command; an error that people can mend is one line, not a traceback."""
+    try:
+        app()
+    except (HighlightsError, EmbeddedServerError) as error:
+        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

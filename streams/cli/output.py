@@ -1,0 +1,80 @@
+"""Results as tables for people, and as JSON for programs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from schemas.clickhouse import HighlightRow
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """Write a value as JSON to standard output."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=_plain).decode() + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError
+
+
+def feed_table(rows: Sequence[HighlightRow], title: str) -> Table:
+    """Return the feed as a table."""
+    table = Table(title=title, caption="score 0-10 with its 90 % interval; counts are distinct sessions")
+    for name in ("rank", "clip"):
+        table.add_column(name, justify="right" if name == "rank" else "left")
+    for name in ("score", "interval", "supervised", "behaviour", "weight", "celebrity", "played", "shared", "rewound", "skipped"):
+        table.add_column(name, justify="right")
+    table.add_column("tags", overflow="ellipsis", no_wrap=True)
+    for rank, row in enumerate(rows, 1):
+        table.add_row(
+            str(rank),
+            row.clip_id,
+            f"{row.score:.2f}",
+            f"{row.score_low:.2f}-{row.score_high:.2f}",
+            number(row.supervised_score),
+            number(row.behaviour_score),
+            f"{row.behaviour_weight:.0%}",
+            number(row.celebrity),
+            *(f"{count:,}" for count in (row.exposures, row.shares, row.rewinds, row.fast_forwards)),
+            ", ".join(sorted(row.tags, key=lambda tag: -row.tags[tag])[:3]),
+        )
+    return table
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a number as text, a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def explanation_table(explanation: Mapping[str, Any]) -> Table:
+    """Return the explanation of a clip as a table."""
+    low, high = explanation["interval"]
+    start, end = explanation["seconds"]
+    table = Table(title=f"{explanation['clip_id']} ({start}-{end} s): {explanation['score']:.2f} ({low:.2f}-{high:.2f})")
+    for name in ("part", "value", "what it is"):
+        table.add_column(name)
+    components = explanation["components"]
+    for name in ("supervised", "behaviour", "ranker"):
+        part = components[name]
+        table.add_row(name, number(part["score"]), f"weighs {part['weight']:.0%}" if part["score"] is not None else "not there")
+    celebrity = components["celebrity"]
+    table.add_row("celebrity", number(celebrity["importance"]), f"adds {celebrity['bonus']:.2f}")
+    for name, rate in explanation["rates"].items():
+        detail = f"90 % interval {rate['low']:.2%}-{rate['high']:.2%}; {rate['usual']:.2%} is usual at this place"
+        table.add_row(f"{name} rate", f"{rate['mean']:.2%}", detail)
+    for name, count in explanation["counts"].items():
+        table.add_row(name, f"{count:,}", f"{explanation['recent'][name]:,.1f} after decay")
+    for group in ("versions", "offsets"):
+        for name, value in explanation[group].items():
+            table.add_row(f"{group[:-1]}: {name}", "-" if value is None else str(value), "")
+    table.add_row("newest event", str(explanation["newest_event_at"] or "-"), f"published {explanation['published_at']}")
+    return table

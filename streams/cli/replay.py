@@ -1,0 +1,87 @@
+"""`highlights replay`: a source of interactions, sent to Kafka with a progress bar."""
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from schemas.errors import ConfigurationError
+from streams.cli.output import errors
+from streams.kafka import ensure_topics
+from streams.replay.jsonl import JsonLinesSource
+from streams.replay.publish import publish_interactions, publish_supervised
+from streams.replay.simulate import SimulateSource
+from streams.replay.source import ReplaySource
+from streams.settings import Settings
+
+_HOUR_MS = 3_600_000
+_SIMULATED_EVENTS = 100_000
+
+
+class Source(StrEnum):
+    """Where interactions come from."""
+
+    SIMULATE = "simulate"
+    TVSUM = "tvsum"
+    JSONL = "jsonl"
+
+
+class Request(NamedTuple):
+    """What is to be replayed, as the command line says it."""
+
+    source: Source
+    file: Path | None
+    data: Path | None
+    events: int | None
+    videos: int
+    viewers: int
+    seed: int
+    rate: float | None
+
+
+def replay(settings: Settings, request: Request) -> dict[str, Any]:
+    """Send the interactions that were asked for; return what was sent."""
+    source, limit = _open(request, now_ms())
+    ensure_topics(settings.kafka, settings.worker.group)
+    result: dict[str, Any] = {"source": request.source.value}
+    started = time.monotonic()
+    if isinstance(source, SimulateSource):
+        result["supervised_videos"] = publish_supervised(source.supervised_messages(), settings.kafka)
+    with progress_bar() as progress:
+        task = progress.add_task("interactions", total=source.expected_events)
+        result["interactions"] = publish_interactions(
+            source, settings.kafka, rate=request.rate, limit=limit, sent=lambda count: progress.advance(task, count)
+        )
+    return result | {"seconds": time.monotonic() - started}
+
+
+def _open(request: Request, now: int) -> tuple[ReplaySource, int | None]:
+    if request.source is Source.SIMULATE:
+        events = request.events or _SIMULATED_EVENTS
+        return SimulateSource(seed=request.seed, events=events, start_ms=now - 6 * _HOUR_MS, videos=request.videos), None
+    if request.source is Source.TVSUM:
+        from streams.replay.tvsum import TvsumSource
+
+        if request.data is None:
+            message = "--source tvsum needs --data DIR, the folder that holds tvsum/ydata-tvsum50.mat"
+            raise ConfigurationError(message)
+        start = now - 2 * _HOUR_MS
+        tvsum = TvsumSource(request.data, seed=request.seed, start_ms=start, extra_viewers_per_annotator=request.viewers)
+        return tvsum, request.events
+    if request.file is None:
+        message = "--source jsonl needs a FILE of interactions, one JSON object a line; - is standard input"
+        raise ConfigurationError(message)
+    return JsonLinesSource(request.file), request.events
+
+
+def now_ms() -> int:
+    """Return the time, Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
+def progress_bar() -> Progress:
+    """Return a progress bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors)
