@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from hashlib import blake2b
 from typing import Any, Final
 
 import faust
@@ -12,9 +11,8 @@ from clickhouse_connect.driver.client import Client
 from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
-from schemas.hashing import hash_key
 from schemas.topics import INTERACTIONS, SUPERVISED_SCORES
-from scoring.statistics.aggregation import APPLIED, DUPLICATE, Rules
+from scoring.statistics.aggregation import APPLIED, DUPLICATE
 from streams import metrics
 from streams.chunks import Chunk
 from streams.credentials import faust_credentials
@@ -144,25 +142,13 @@ def create_app(settings: Settings, partitions: int, client: Client, producer: Ve
     app.supervised_topic = topic_name(kafka, SUPERVISED_SCORES)
     table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://state", partitions=partitions)
     app.store = table.data
-    key = state_key(settings)
+    key = StateKey.of(settings)
     app.store.new_state = lambda partition: PartitionState(partition, partitions, key)
     app.flusher = Flusher(
         settings, app.store, Sinks(settings, client, producer), lambda offsets: app.consumer.commit_applied(offsets)
     )
     _declare_agents(app)
     return app
-
-
-def state_key(settings: Settings) -> StateKey:
-    """Return what state depends on."""
-    statistics = settings.statistics
-    rules = Rules(
-        half_life_ms=int(statistics.half_life_hours * 3_600_000),
-        session_window_ms=int(statistics.session_window_hours * 3_600_000),
-        max_clock_skew_ms=int(statistics.max_clock_skew_minutes * 60_000),
-    )
-    secret = blake2b(settings.hash_secret.get_secret_value().encode(), digest_size=16).digest()
-    return StateKey(rules, hash_key(secret), settings.worker.max_message_bytes)
 
 
 def _declare_agents(app: HighlightsApp) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.columns import decode
 from schemas.dead_letters import Reason, Rejection, headers_of, rejection_of
 from schemas.errors import StateError
+from schemas.hashing import hash_key
 from schemas.supervised import SupervisedOutput
 from scoring.statistics import aggregation
 from scoring.statistics.aggregation import Rules
@@ -21,6 +22,7 @@ from streams import changelog, metrics
 from streams.changelog import Ledger, LedgerPrior
 from streams.chunks import Chunk
 from streams.rows import clip_score_rows, prior_rows, supervised_rows
+from streams.settings import Settings
 
 
 class StateKey(NamedTuple):
@@ -29,6 +31,18 @@ class StateKey(NamedTuple):
     rules: Rules
     hash_key: NDArray[np.uint64]
     max_message_bytes: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what state made under these settings depends on."""
+        statistics = settings.statistics
+        rules = Rules(
+            half_life_ms=int(statistics.half_life_hours * 3_600_000),
+            session_window_ms=int(statistics.session_window_hours * 3_600_000),
+            max_clock_skew_ms=int(statistics.max_clock_skew_minutes * 60_000),
+        )
+        secret = blake2b(settings.hash_secret.get_secret_value().encode(), digest_size=16).digest()
+        return cls(rules, hash_key(secret), settings.worker.max_message_bytes)
 
     @property
     def fingerprint(self) -> str:

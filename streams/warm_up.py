@@ -4,6 +4,7 @@ import numpy as np
 
 from schemas.interactions import KINDS
 from streams.chunks import Chunk
+from streams.settings import Settings
 from streams.state import PartitionState, StateKey
 
 _TIME_MS = 1_790_000_000_000
@@ -28,3 +29,15 @@ def warm_up(key: StateKey) -> None:
     for record_key, value in flush.records if flush else []:
         again.recover(record_key, value)
     again.finish_recovery()
+
+
+def _warm_up_simulator() -> None:
+    from streams.replay.simulate import SimulateSource
+
+    for _batch in SimulateSource(seed=0, events=1_000, start_ms=_TIME_MS, videos=20).batches():
+        pass
+
+
+if __name__ == "__main__":
+    warm_up(StateKey.of(Settings()))
+    _warm_up_simulator()

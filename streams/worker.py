@@ -9,9 +9,10 @@ from prometheus_client import start_http_server
 
 from schemas.errors import ConfigurationError
 from streams import clickhouse, logs
-from streams.app import HighlightsApp, create_app, state_key
+from streams.app import HighlightsApp, create_app
 from streams.kafka import VerifiedProducer, ensure_topics
 from streams.settings import Settings, WorkerSettings
+from streams.state import StateKey
 from streams.warm_up import warm_up
 
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ def run_worker(settings: Settings) -> None:
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     clickhouse.migrate(client)
-    warm_up(state_key(settings))
+    warm_up(StateKey.of(settings))
     _serve_metrics(settings.worker)
     log.info("worker starts", group=settings.worker.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
     asyncio.run(_serve(settings, partitions, client))

@@ -65,8 +65,8 @@ def _fetch(folder: Path, wanted: dict[str, str]) -> None:
                 jar.rename(staged / jar.name)
         if wrong := wrong_jars(staged, wanted):
             message = (
-                f"Kafka {KAFKA_VERSION} from the Maven registry is not what it should be; cut off or different: {', '.join(wrong)}. "
-                f"Nothing of it is kept. Try again, or {_WAY_OUT}"
+                f"Kafka {KAFKA_VERSION} from the Maven registry is not what it should be, cut off or different: "
+                f"{', '.join(wrong)}. Nothing of it is kept. Try again, or {_WAY_OUT}"
             )
             raise EmbeddedServerError(message)
         shutil.rmtree(folder, ignore_errors=True)

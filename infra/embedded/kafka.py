@@ -76,7 +76,7 @@ class EmbeddedKafka:
             java_heap_mb: Java's largest heap, MiB.
         """
         self._data_dir = data_dir.resolve()
-        self._cache_dir = cache_dir
+        self._cache_dir = cache_dir.resolve()
         self._port = port
         self._heap_mb = java_heap_mb
         self._process: ChildProcess | None = None
@@ -171,18 +171,14 @@ class EmbeddedKafka:
         return path
 
     def _format(self, java: list[str], properties: Path) -> None:
-        # The quick compiler alone: this program lives for a second.
-        command = [
-            *java,
-            "-XX:TieredStopAtLevel=1",
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            _cluster_id(),
-            "-c",
-            str(properties),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_START_DEADLINE_S)
+        # The quick compiler alone: this program lives for a second. An identifier may begin with "-", so it is tied by "=".
+        options = [f"--cluster-id={_cluster_id()}", "--config", str(properties)]
+        command = [*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", *options]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_START_DEADLINE_S)
+        except subprocess.TimeoutExpired as error:
+            message = f"Kafka did not prepare {self._data_dir} within {_START_DEADLINE_S:.0f} s: is the machine overloaded?"
+            raise EmbeddedServerError(message) from error
         if done.returncode:
             message = f"Kafka could not prepare {self._data_dir}: {(done.stderr or done.stdout).strip()[-500:]}"
             raise EmbeddedServerError(message)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from schemas.errors import DeliveryError
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
-from streams.cli.output import console, feed_table
+from streams.cli.output import console, explanation_table, feed_table
 from streams.cli.replay import now_ms, progress_bar
 from streams.cli.up import describe, prepare
-from streams.feed import feed
+from streams.feed import explain, feed
 from streams.kafka import connection, partitions_of, topic_name
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
@@ -70,20 +71,22 @@ def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
     known = publish_supervised(source.supervised_messages(), settings.kafka)
     console.print(f"supervised outputs of {known} videos are in Kafka")
     began = time.monotonic()
-    with progress_bar() as progress:
-        sending = progress.add_task("sent    ", total=source.expected_events)
-        total = publish_interactions(source, settings.kafka, sent=lambda count: progress.advance(sending, count))
-        progress.update(sending, total=total, completed=total)
-        applying = progress.add_task("applied ", total=total)
+    with progress_bar() as progress, ThreadPoolExecutor(1) as sender:
+        sending = progress.add_task("sent   ", total=source.expected_events)
+        applying = progress.add_task("applied", total=source.expected_events)
+        sent = sender.submit(publish_interactions, source, settings.kafka, sent=lambda count: progress.advance(sending, count))
         for applied in _applied(settings):
             progress.update(applying, completed=applied)
-            if applied >= total:
-                break
-    seconds = time.monotonic() - began
+            if sent.done():
+                progress.update(sending, total=sent.result())
+                progress.update(applying, total=sent.result())
+                if applied >= sent.result():
+                    break
+    total, seconds = sent.result(), time.monotonic() - began
     console.print(f"{total:,} interactions sent, applied and published in {seconds:.1f} s ({total / seconds:,.0f} a second)")
     rows = feed(client, top=_SHOWN)
     console.print(feed_table(rows, f"the best {len(rows)} of {_count(client):,} clips now, out of ClickHouse"))
-    console.print(f"`highlights explain` shows what a score is made of; of {rows[0].clip_id} it is in the row above")
+    console.print(explanation_table(explain(client, rows[0].clip_id)))
 
 
 def _applied(settings: Settings) -> Iterator[int]:

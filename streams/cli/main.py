@@ -110,7 +110,7 @@ def explain(
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 1_000_000,
+    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 1_100_000,
     videos: Annotated[int, typer.Option(min=1, help="Size of the library.")] = 600,
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:

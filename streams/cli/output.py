@@ -6,12 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from schemas.clickhouse import HighlightRow
 
-console = Console()
+_WIDTH_OF_A_FILE = 140
+
+console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
 errors = Console(stderr=True)
 
 
@@ -28,13 +31,17 @@ def _plain(value: Any) -> Any:
 
 def feed_table(rows: Sequence[HighlightRow], title: str) -> Table:
     """Return the feed as a table."""
-    table = Table(title=title, caption="score 0-10 with its 90 % interval; counts are distinct sessions")
-    for name in ("rank", "clip"):
-        table.add_column(name, justify="right" if name == "rank" else "left")
-    for name in ("score", "interval", "supervised", "behaviour", "weight", "celebrity", "played", "shared", "rewound", "skipped"):
-        table.add_column(name, justify="right")
+    caption = (
+        "score 0-10 and its 90 % interval; weight of behaviour; distinct sessions that played / shared / rewound to / skipped"
+    )
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("clip", no_wrap=True)
+    for name in ("score", "interval", "super-\nvised", "beha-\nviour", "weight", "celeb-\nrity", "sessions"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("tags", overflow="ellipsis", no_wrap=True)
     for rank, row in enumerate(rows, 1):
+        counts = (row.exposures, row.shares, row.rewinds, row.fast_forwards)
         table.add_row(
             str(rank),
             row.clip_id,
@@ -44,8 +51,8 @@ def feed_table(rows: Sequence[HighlightRow], title: str) -> Table:
             number(row.behaviour_score),
             f"{row.behaviour_weight:.0%}",
             number(row.celebrity),
-            *(f"{count:,}" for count in (row.exposures, row.shares, row.rewinds, row.fast_forwards)),
-            ", ".join(sorted(row.tags, key=lambda tag: -row.tags[tag])[:3]),
+            "/".join(f"{count}" for count in counts),
+            " ".join(sorted(row.tags, key=lambda tag: -row.tags[tag])[:3]),
         )
     return table
 
