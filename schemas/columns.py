@@ -55,7 +55,7 @@ def decode(
     Returns:
         The columns, and for each rejected row the reason why.
     """
-    columns = _decode_values(values, key)
+    columns = _decode_values(values, key, max_message_bytes)
     declined = np.flatnonzero(~columns.accepted)
     if not len(declined):
         return columns, {}
@@ -69,7 +69,7 @@ def decode(
             rows.append(row)
             canonical.append(judged.to_json())
     if rows:
-        columns = _merge(columns, np.array(rows), _decode_values(canonical, key))
+        columns = _merge(columns, np.array(rows), _decode_values(canonical, key, max(map(len, canonical))))
     return columns, rejections
 
 
@@ -85,7 +85,7 @@ def judge(value: bytes | None, max_message_bytes: int) -> Interaction | Rejectio
         return rejection_of(error)
 
 
-def _decode_values(values: Sequence[bytes | None], key: NDArray[np.uint64]) -> InteractionColumns:
+def _decode_values(values: Sequence[bytes | None], key: NDArray[np.uint64], max_message_bytes: int) -> InteractionColumns:
     if None in values:
         values = [value or b"" for value in values]
     count = len(values)
@@ -102,7 +102,7 @@ def _decode_values(values: Sequence[bytes | None], key: NDArray[np.uint64]) -> I
         video_length=np.empty(count, np.int64),
         buffer=np.frombuffer(b"".join(values) or b" ", np.uint8),  # type: ignore[arg-type]
     )
-    _parse_all(columns, ends, key)
+    _parse_all(columns, ends, key, max_message_bytes)
     return columns
 
 
@@ -346,8 +346,8 @@ def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _parse_all(columns, ends, key):  # type: ignore[no-untyped-def]
+def _parse_all(columns, ends, key, max_message_bytes):  # type: ignore[no-untyped-def]
     start = 0
     for row in range(len(ends)):
-        columns.accepted[row] = _parse(columns, row, start, ends[row], key)
+        columns.accepted[row] = ends[row] - start <= max_message_bytes and _parse(columns, row, start, ends[row], key)
         start = ends[row]

@@ -68,7 +68,7 @@ def fit_prior(counts: NDArray[np.uint32], clip_index: NDArray[np.int64], fitted_
         sessions = np.minimum(counts[kind, seen].astype(np.int64), exposures)
         rate = sessions * _ONE // exposures
         prior.mean[row] = _means(rate, bins, clips_of_bin)
-        prior.strength[row] = _strength(rate, exposures, prior.mean[row][bins].mean(), prior.mean[row], bins)
+        prior.strength[row] = _strength(rate, exposures, prior.mean[row], bins, clips_of_bin)
     return prior
 
 
@@ -83,14 +83,16 @@ def _means(rate: NDArray[np.int64], bins: NDArray[np.int64], clips_of_bin: NDArr
 def _strength(
     rate: NDArray[np.int64],
     exposures: NDArray[np.int64],
-    mean: float,
     mean_of_bin: NDArray[np.float64],
     bins: NDArray[np.int64],
+    clips_of_bin: NDArray[np.int64],
 ) -> float:
     """Return a + b from the spread of rates round their bins' means that chance alone does not make."""
     spread = (rate - np.rint(mean_of_bin[bins] * _ONE).astype(np.int64)) ** 2
     chance = rate * (_ONE - rate) // np.maximum(exposures - 1, 1)
     variance = (int(spread.sum()) - int(chance.sum())) / len(rate) / _ONE**2
+    # By bins, not by clips: floats are added in an order that is the same for every order of the clips.
+    mean = float((mean_of_bin * clips_of_bin).sum()) / len(rate)
     lowest, highest = _STRENGTH_RANGE
     if variance <= 0:
         return highest

@@ -21,7 +21,8 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa
     counts = pages.counts[row, :, clip]
     event_at = pages.latest_ms[row, clip]
     source_offset, supervised_offset = pages.changed_offset[row, clip], pages.supervised_offset[row]
-    prior_offset = statistics.prior.fitted_offset
+    # The prior takes no part in the score of a clip that nobody has watched: such rows are not published again at a fit.
+    prior_offset = np.where(event_at >= 0, statistics.prior.fitted_offset, 0)
     columns: dict[str, Any] = {
         "video_id": _video_ids(statistics, row),
         "clip_index": signals.clip_index.astype(np.uint32),
@@ -46,7 +47,7 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa
         "source_partition": np.full(len(row), statistics.partition, np.uint32),
         "source_offset": source_offset,
         "supervised_offset": supervised_offset,
-        "prior_offset": np.full(len(row), prior_offset, np.int64),
+        "prior_offset": prior_offset,
         "fusion_version": _constant(FUSION_VERSION, len(row)),
         "ranker_release": _constant("", len(row)),
         "version": version_of(source_offset, supervised_offset, prior_offset),
@@ -54,7 +55,9 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa
     return pa.table(columns)
 
 
-def version_of(source_offset: NDArray[np.int64], supervised_offset: NDArray[np.int64], prior_offset: int) -> NDArray[np.uint64]:
+def version_of(
+    source_offset: NDArray[np.int64], supervised_offset: NDArray[np.int64], prior_offset: NDArray[np.int64]
+) -> NDArray[np.uint64]:
     """Return the rows' versions: each part only grows along the log, so the sum grows whenever anything changes."""
     return (source_offset + 1 + supervised_offset + 1 + prior_offset).astype(np.uint64)
 

@@ -107,9 +107,7 @@ class PartitionState:
         kind = key[:1]
         if kind == changelog.PAGE and value is not None:
             video_id, page = changelog.read_page(value)
-            self.statistics.pages = self.statistics.pages.with_room(1)
-            self.statistics.pages.put(page)
-            self.statistics.video_ids[int(page["video"])] = video_id
+            self.statistics.put_page(video_id, page)
         elif kind == changelog.SEGMENT:
             self._recover_segment(key, value)
         elif kind == changelog.LEDGER and value is not None:
@@ -164,6 +162,16 @@ class PartitionState:
     def next_fit_offset(self) -> int:
         """Source offset before which the prior is to be fitted next."""
         return next_fit_after(self.statistics.prior.fitted_offset)
+
+    def advance(self, chunk: Chunk) -> None:
+        """Apply a chunk of interactions, fitting the prior where that is due. Batch computation; a worker flushes at each fit."""
+        while chunk.values:
+            fit = self.next_fit_offset
+            end = int(chunk.offsets.searchsorted(fit))
+            self.apply_interactions(chunk.part(0, end))
+            if end < len(chunk.values):
+                self.refit(fit)
+            chunk = chunk.part(end, len(chunk.values))
 
     def apply_interactions(self, chunk: Chunk) -> NDArray[np.int64]:
         """Apply a chunk of interactions, skipping what was applied before; return the number of rows by fate."""

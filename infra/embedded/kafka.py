@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -133,7 +134,7 @@ class EmbeddedKafka:
         _wait_until_free(self._port)
         properties = self._write_properties()
         class_path = os.pathsep.join(map(str, kafka_jars(self._cache_dir)))
-        java = [str(find_java()), *_JAVA_OPTIONS, "-cp", class_path]
+        java = [str(find_java()), *_JAVA_OPTIONS, f"-Djava.io.tmpdir={self._empty_scratch()}", "-cp", class_path]
         # The formatter writes this file last: where it is, the folder is whole.
         if not (self._data_dir / "log" / "meta.properties").exists():
             self._format(java, properties)
@@ -160,6 +161,13 @@ class EmbeddedKafka:
         lock.write(str(os.getpid()))
         lock.flush()
         self._lock = lock
+
+    def _empty_scratch(self) -> Path:
+        """Return a folder for the native libraries that the jars unpack: a killed server leaves them behind."""
+        scratch = self._data_dir / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
+        return scratch
 
     def _write_properties(self) -> Path:
         controller_port = free_port()

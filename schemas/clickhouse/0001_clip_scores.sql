@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS clip_scores
     source_partition UInt32,
     source_offset Int64 COMMENT 'offset in topic interactions that changed the clip last; -1 if none did',
     supervised_offset Int64 COMMENT 'offset in topic supervised-scores; -1 if there is none',
-    prior_offset Int64 COMMENT 'offset before which all interactions are in the prior of the rates',
+    prior_offset Int64 COMMENT 'offset before which all interactions are in the prior of the rates; 0 while nobody has watched the clip',
     fusion_version LowCardinality(String),
     ranker_release LowCardinality(String) COMMENT 'empty while there is no ranker',
     version UInt64,

@@ -74,27 +74,25 @@ def _bits_between(first, last):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _roll_eras(pages, row, era):  # type: ignore[no-untyped-def]
-    """Make room in a page for events of a newer era."""
-    passed = era - pages.era[row]
-    if pages.era[row] >= 0:
-        for kind in range(len(KINDS)):
-            for clip in range(CLIPS_PER_PAGE):
-                pages.decayed[row, 1, kind, clip] = pages.decayed[row, 0, kind, clip] if passed == 1 else 0
-                pages.decayed[row, 0, kind, clip] = 0
-    pages.era[row] = era
+def _roll_eras(pages, row, clip, era):  # type: ignore[no-untyped-def]
+    """Make room in the sums of a clip for events of a newer era."""
+    passed = era - pages.era[row, clip]
+    for kind in range(len(KINDS)):
+        pages.decayed[row, 1, kind, clip] = pages.decayed[row, 0, kind, clip] if passed == 1 else 0
+        pages.decayed[row, 0, kind, clip] = 0
+    pages.era[row, clip] = era
 
 
 @compiled
 def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[no-untyped-def]
     """Count one session for each clip in the bits `new` of a page."""
     era = era_of(time_ms, half_life_ms)
-    if era > pages.era[row]:
-        _roll_eras(pages, row, era)
-    place = pages.era[row] - era
     weight = weight_of(time_ms, half_life_ms)
     for clip in range(CLIPS_PER_PAGE):
         if new >> np.uint32(clip) & np.uint32(1):
+            if era > pages.era[row, clip]:
+                _roll_eras(pages, row, clip, era)
+            place = pages.era[row, clip] - era
             pages.counts[row, kind, clip] += np.uint32(1)
             if place < 2:
                 pages.decayed[row, place, kind, clip] += weight

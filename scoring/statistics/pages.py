@@ -22,7 +22,7 @@ PAGE_DTYPE: Final = np.dtype(
         ("key", "<u8"),
         ("video", "<u8"),
         ("page_index", "<i8"),
-        ("era", "<i8"),
+        ("era", "<i8", CLIPS_PER_PAGE),
         ("counts", "<u4", (len(KINDS), CLIPS_PER_PAGE)),
         ("decayed", "<i8", (2, len(KINDS), CLIPS_PER_PAGE)),
         ("latest_ms", "<i8", CLIPS_PER_PAGE),
@@ -39,8 +39,9 @@ PAGE_DTYPE: Final = np.dtype(
 class Pages(NamedTuple):
     """Pages of one partition, p rows of capacity; the first `size[0]` are in use.
 
-    `counts[p, kind, clip]` distinct sessions; `decayed[p, era, kind, clip]` sums of weights in the newest era (0) and in
-    the one before (1); `latest_ms[p, clip]` newest event time; `changed_offset[p, clip]` source offset that changed the
+    `counts[p, kind, clip]` distinct sessions; `era[p, clip]` the era of the clip's newest event: the clip's own, so that
+    nothing about a clip changes without an event of it; `decayed[p, era, kind, clip]` sums of weights in that era (0) and
+    in the one before (1); `latest_ms[p, clip]` newest event time; `changed_offset[p, clip]` source offset that changed the
     clip last; `score_mean`, `score_sd`, `celebrity` the cached supervised output, NaN where there is none.
     """
 

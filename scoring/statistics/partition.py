@@ -1,5 +1,6 @@
 """The statistics of one partition: what the compiled rules work on, made easy to hold."""
 
+from collections import defaultdict
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from scoring.statistics.sessions import Sessions
 
 _FIRST_FIT: Final = 1 << 12
 _FITS_EVERY: Final = 1 << 22
+_CLIP_BITS: Final = 1 << np.arange(CLIPS_PER_PAGE, dtype=np.int64)
 
 
 def next_fit_after(offset: int) -> int:
@@ -58,6 +60,7 @@ class PartitionStatistics:
         self.clock = Clock(np.full(1, NEVER), np.zeros(1, np.int64))
         self.prior: RatePrior = first_prior()
         self.video_ids: dict[int, bytes] = {}
+        self._rows_of_video: defaultdict[int, list[int]] = defaultdict(list)
 
     @property
     def forget_before_ms(self) -> int:
@@ -87,6 +90,7 @@ class PartitionStatistics:
             self.pages = self.pages.with_room(wanted)
             self.sessions = self.sessions.with_room(wanted, self.forget_before_ms)
         self._name_videos(old_pages, columns)
+        self._note_new_pages(old_pages)
         return fates
 
     def _name_videos(self, first_new_page: int, columns: InteractionColumns) -> None:
@@ -103,7 +107,7 @@ class PartitionStatistics:
         size = int(self.pages.size[0])
         counts = self.pages.counts[:size].transpose(1, 0, 2).reshape(self.pages.counts.shape[1], -1)
         self.prior = fit_prior(counts, self._clip_index(self.all_clips()), offset)
-        watched = (self.pages.latest_ms[:size] >= 0) @ (1 << np.arange(CLIPS_PER_PAGE, dtype=np.int64))
+        watched = (self.pages.latest_ms[:size] >= 0) @ _CLIP_BITS
         self.pages.dirty[:size] |= watched.astype(np.uint32)
 
     def all_clips(self) -> ClipSelection:
@@ -129,7 +133,7 @@ class PartitionStatistics:
         missing = np.full(len(row), np.nan)
         return Signals(
             clip_index=self._clip_index(clips),
-            sessions=effective_count(sums[0], sums[1], pages.era[row], pages.latest_ms[row, clip], self.rules.half_life_ms),
+            sessions=effective_count(sums[0], sums[1], pages.era[row, clip], pages.latest_ms[row, clip], self.rules.half_life_ms),
             score_mean=pages.score_mean[row, clip].astype(np.float64),
             score_sd=pages.score_sd[row, clip].astype(np.float64),
             celebrity=pages.celebrity[row, clip].astype(np.float64),
@@ -152,31 +156,47 @@ class PartitionStatistics:
             offset: of the message in its topic.
         """
         video = np.uint64(hash_text(video_id.decode(), self.hash_key))
-        known = np.flatnonzero(self.pages.video[: int(self.pages.size[0])] == video)
         page_of_clip = clip_index // CLIPS_PER_PAGE
         wanted = np.unique(page_of_clip)
         self.pages = self.pages.with_room(len(wanted))
         self.video_ids[int(video)] = video_id
-        for row in known.tolist():
+        for row in self._rows_of_video[int(video)]:
             self._clear_supervised(row, offset)
+        old_pages = int(self.pages.size[0])
         for page in wanted.tolist():
             row = int(find_or_add(self.pages, video, page))
-            inside = page_of_clip == page
-            clip = clip_index[inside] % CLIPS_PER_PAGE
             if self.pages.supervised_offset[row] > offset:
                 continue
+            inside = page_of_clip == page
+            clip = clip_index[inside] % CLIPS_PER_PAGE
             self.pages.score_mean[row, clip], self.pages.score_sd[row, clip], self.pages.celebrity[row, clip] = values[:, inside]
-            self._mark(row, int(np.bitwise_or.reduce(np.uint32(1) << clip.astype(np.uint32))), offset)
+            self._mark(row, clip, offset)
+        self._note_new_pages(old_pages)
 
     def _clear_supervised(self, row: int, offset: int) -> None:
-        if self.pages.supervised_offset[row] > offset:
+        had = np.flatnonzero(~np.isnan(self.pages.score_mean[row]))
+        if not len(had) or self.pages.supervised_offset[row] > offset:
             return
-        had = np.flatnonzero(~np.isnan(self.pages.score_mean[row])).astype(np.uint32)
         for column in (self.pages.score_mean, self.pages.score_sd, self.pages.celebrity):
             column[row] = np.nan
-        self._mark(row, int(np.bitwise_or.reduce(np.uint32(1) << had)) if len(had) else 0, offset)
+        self._mark(row, had, offset)
 
-    def _mark(self, row: int, bits: int, offset: int) -> None:
-        self.pages.dirty[row] |= np.uint32(bits)
+    def _mark(self, row: int, clip: NDArray[np.int64], offset: int) -> None:
+        # All rows of the page carry its supervised offset: those of watched clips are published again, too.
+        published = self.pages.latest_ms[row] >= 0
+        published[clip] = True
+        self.pages.dirty[row] |= np.uint32(published @ _CLIP_BITS)
         self.pages.changed[row] = True
         self.pages.supervised_offset[row] = offset
+
+    def put_page(self, video_id: bytes, page: NDArray[np.void]) -> None:
+        """Take a recovered page (PAGE_DTYPE, one element) of a video."""
+        old_pages = int(self.pages.size[0])
+        self.pages = self.pages.with_room(1)
+        self.pages.put(page)
+        self.video_ids[int(page["video"])] = video_id
+        self._note_new_pages(old_pages)
+
+    def _note_new_pages(self, first: int) -> None:
+        for row in range(first, int(self.pages.size[0])):
+            self._rows_of_video[int(self.pages.video[row])].append(row)

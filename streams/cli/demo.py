@@ -8,22 +8,23 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaException
 
 from infra.embedded.stack import EmbeddedStack
 from schemas.errors import DeliveryError
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
+from streams.audit import audit
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
-from streams.cli.output import console, explanation_table, feed_table
+from streams.cli.output import audit_tables, console, explanation_table, feed_table
 from streams.cli.replay import now_ms, progress_bar
 from streams.cli.up import describe, prepare
 from streams.feed import explain, feed
-from streams.kafka import connection, partitions_of, topic_name
+from streams.kafka import connection, ensure_topics, partitions_of, topic_name
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
@@ -87,6 +88,9 @@ def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
     rows = feed(client, top=_SHOWN)
     console.print(feed_table(rows, f"the best {len(rows)} of {_count(client):,} clips now, out of ClickHouse"))
     console.print(explanation_table(explain(client, rows[0].clip_id)))
+    checked = audit(settings, client, ensure_topics(settings.kafka, settings.worker.group))
+    for table in audit_tables(checked):
+        console.print(table)
 
 
 def _applied(settings: Settings) -> Iterator[int]:
@@ -94,9 +98,10 @@ def _applied(settings: Settings) -> Iterator[int]:
     topic = topic_name(settings.kafka, INTERACTIONS)
     consumer = Consumer(connection(settings.kafka) | {"group.id": settings.worker.group, "log_level": 0})
     partitions = partitions_of(topic, len(consumer.list_topics(topic, timeout=10).topics[topic].partitions))
-    last, moved = -1, time.monotonic()
+    applied, last, moved = 0, -1, time.monotonic()
     while time.monotonic() - moved < _WORKER_START_S:
-        applied = sum(max(0, place.offset) for place in consumer.committed(partitions, timeout=10))
+        with suppress(KafkaException):  # the group's coordinator comes up with the first worker
+            applied = sum(max(0, place.offset) for place in consumer.committed(partitions, timeout=10))
         if applied != last:
             last, moved = applied, time.monotonic()
         yield applied

@@ -13,7 +13,7 @@ from streams.cli import demo as demonstration
 from streams.cli import replay as replaying
 from streams.cli import up as embedded
 from streams.cli.environment import load_settings
-from streams.cli.output import console, errors, explanation_table, feed_table, print_json
+from streams.cli.output import audit_tables, console, errors, explanation_table, feed_table, print_json
 
 app = typer.Typer(
     name="highlights",
@@ -22,6 +22,7 @@ app = typer.Typer(
     "`highlights replay` in a third, then `highlights feed`. Settings are environment variables: HIGHLIGHTS_*.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
 
@@ -106,6 +107,25 @@ def explain(
         print_json(explanation)
     else:
         console.print(explanation_table(explanation))
+
+
+@app.command()
+def audit(json: JsonOption = False) -> None:
+    """Compute everything again from the topics, and compare: counts, state, ClickHouse. Exit status 1 on any difference."""
+    from streams import clickhouse
+    from streams.audit import audit as run_audit
+    from streams.kafka import ensure_topics
+
+    settings = load_settings()
+    client = clickhouse.connect(settings.clickhouse)
+    with console.status("reading the topics ..."):
+        result = run_audit(settings, client, ensure_topics(settings.kafka, settings.worker.group))
+    if json:
+        print_json(result.model_dump() | {"differences": result.differences})
+    else:
+        for table in audit_tables(result):
+            console.print(table)
+    raise typer.Exit(1 if result.differences else 0)
 
 
 @app.command()

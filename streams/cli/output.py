@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.clickhouse import HighlightRow
+from streams.audit import Audit
 
 _WIDTH_OF_A_FILE = 140
 
@@ -85,3 +86,35 @@ def explanation_table(explanation: Mapping[str, Any]) -> Table:
             table.add_row(f"{group[:-1]}: {name}", "-" if value is None else str(value), "")
     table.add_row("newest event", str(explanation["newest_event_at"] or "-"), f"published {explanation['published_at']}")
     return table
+
+
+def audit_tables(audit: Audit) -> list[Table]:
+    """Return what an audit found: a row a partition, and the first differences if there are any."""
+    table = Table(title=f"audit: {audit.differences} differences", box=box.SIMPLE_HEAD)
+    names = (
+        "partition",
+        "offsets",
+        "consumed",
+        "applied",
+        "duplicates",
+        "dead letters",
+        "missing",
+        "clips",
+        "in flight",
+        "differences",
+    )
+    for name in names:
+        table.add_column(name, justify="right")
+    for part in audit.partitions:
+        counts = (part.consumed, part.applied, part.duplicates, sum(part.dead_letters.values()), part.missing, part.clips)
+        cells = (*counts, part.in_flight, part.differences)
+        table.add_row(str(part.partition), f"{part.first_offset}-{part.applied_offset}", *(f"{cell:,}" for cell in cells))
+    if not audit.differences:
+        return [table]
+    details = Table(title="differences", box=box.SIMPLE_HEAD)
+    for name in ("partition", "what", "expected", "found"):
+        details.add_column(name)
+    for part in audit.partitions:
+        for difference in part.shown:
+            details.add_row(str(part.partition), difference.what, difference.expected, difference.found)
+    return [table, details]
