@@ -9,6 +9,7 @@ from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
+from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP, ConsumerMessage
 
 from streams.chunks import Chunk
@@ -18,13 +19,10 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
     """Reads changelogs record by record, as Faust's recovery wants it, and all else in chunks."""
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """Yield what one fetch brought."""
+        """Yield what one fetch brought; nothing while the flow is stopped, since what resumes it seeks first."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
-            return
-        if not self.flow_active:
-            await self.perform_seek()
             return
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
@@ -66,8 +64,16 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
 
     async def perform_seek(self) -> None:
         """Go to where the ledgers say; the committed offset only shows the lag."""
-        for tp, offset in self.app.positions().items():
-            await self.seek(tp, offset)
+        assigned = self.assignment()
+        positions = {tp: offset for tp, offset in self.app.positions().items() if tp in assigned}
+        await self._thread.call_thread(self._seek_all, positions)
+        self._read_offset.update({tp: offset or None for tp, offset in positions.items()})
+
+    def _seek_all(self, positions: dict[TP, int]) -> None:
+        """Seek, in the consumer's own thread: its fetcher must not find its records gone in the middle of a fetch."""
+        consumer = self._thread._ensure_consumer()
+        for tp, offset in positions.items():
+            consumer.seek(ensure_aiokafka_TP(tp), offset)
 
     async def wait_empty(self) -> None:
         """Flush, before partitions are given up and before the worker stops."""

@@ -1,8 +1,14 @@
-"""What all tests share: the folder of real data."""
+"""What all tests share: the folder of real data, and how hypothesis draws examples."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from platformdirs import user_cache_path
+
+# The same examples in every run, and no deadline: the first example of a run compiles.
+settings.register_profile("same", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 _DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -19,3 +25,9 @@ def data_dir(request: pytest.FixtureRequest) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data at {folder}: give the folder with --data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cache_dir() -> Path:
+    """Return the folder where Kafka's jars are kept between runs."""
+    return user_cache_path("highlights")

@@ -108,6 +108,8 @@ def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):
     first, last = span
     time_ms, offset, forget_before_ms = event
     fresh = 0
+    if last < first:
+        return fresh
     page = first // CLIPS_PER_PAGE
     while page * CLIPS_PER_PAGE <= last:
         start = page * CLIPS_PER_PAGE

@@ -50,7 +50,8 @@ def effective_count(
     Args:
         newest, previous: [..., n] sums of weights in era `era` and the one before.
         era: [n] number of the newest era.
-        at_ms: [n] "now" as Unix ms, inside or after that era; any time where there are no events.
+        at_ms: [n] "now" as Unix ms, inside or after that era.
     """
-    half_lives = np.maximum(at_ms - era * (half_life_ms * HALF_LIVES_PER_ERA), 0) / half_life_ms
-    return (newest + previous * 2.0**-HALF_LIVES_PER_ERA) * np.exp2(-half_lives) / UNIT
+    half_lives = (at_ms - era * (half_life_ms * HALF_LIVES_PER_ERA)) / half_life_ms
+    decayed: NDArray[np.float64] = (newest + previous * 2.0**-HALF_LIVES_PER_ERA) * np.exp2(-half_lives) / UNIT
+    return decayed

@@ -1,0 +1,122 @@
+"""A system under test: worker processes over real servers, and ways to feed and watch them."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from clickhouse_connect.driver.client import Client
+from confluent_kafka import Consumer, KafkaException
+
+from schemas.topics import INTERACTIONS
+from streams import clickhouse
+from streams.audit import Audit, audit
+from streams.kafka import VerifiedProducer, connection, ensure_topics, partitions_of, topic_name
+from streams.replay.publish import publish_interactions, publish_supervised
+from streams.replay.simulate import SimulateSource
+from streams.settings import Settings
+
+START_MS = 1_790_000_000_000
+_DEADLINE_S = 90.0
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment variables that give a child process the same settings."""
+    kafka, house, worker = settings.kafka, settings.clickhouse, settings.worker
+    return {
+        "HIGHLIGHTS_DATA_DIR": str(settings.data_dir),
+        "HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers or "",
+        "HIGHLIGHTS_KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
+        "HIGHLIGHTS_KAFKA__INTERACTIONS_PARTITIONS": str(kafka.interactions_partitions),
+        "HIGHLIGHTS_CLICKHOUSE__URL": house.url or "",
+        "HIGHLIGHTS_CLICKHOUSE__USER": house.user,
+        "HIGHLIGHTS_CLICKHOUSE__PASSWORD": house.password.get_secret_value(),
+        "HIGHLIGHTS_CLICKHOUSE__DATABASE": house.database,
+        "HIGHLIGHTS_WORKER__GROUP": worker.group,
+        "HIGHLIGHTS_WORKER__FLUSH_INTERVAL_S": str(worker.flush_interval_s),
+        "HIGHLIGHTS_WORKER__METRICS_PORT": "0",
+    }
+
+
+def eventually(holds: Callable[[], bool], what: str, deadline_s: float = _DEADLINE_S) -> None:
+    """Wait until something holds; fail when it does not in time."""
+    end = time.monotonic() + deadline_s
+    while not holds():
+        assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+class System:
+    """Workers and their surroundings."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        """Create topics and tables."""
+        self.settings = settings
+        self.partitions = ensure_topics(settings.kafka, settings.worker.group)
+        self.client: Client = clickhouse.connect(settings.clickhouse, create_database=True)
+        clickhouse.migrate(self.client)
+        self._folder = folder
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._committed = Consumer(connection(settings.kafka) | {"group.id": settings.worker.group, "log_level": 0})
+
+    @property
+    def log(self) -> str:
+        """What the workers said."""
+        return "\n".join(path.read_text() for path in sorted(self._folder.glob("worker-*.log")))
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker process."""
+        with (self._folder / f"worker-{len(self._workers)}.log").open("wb") as log:
+            command = [sys.executable, "-m", "streams.cli", "worker"]
+            env = os.environ | environment(self.settings)
+            worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        self._workers.append(worker)
+        return worker
+
+    def kill_all(self) -> None:
+        """Kill what still runs."""
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+
+    def source(self, events: int, seed: int = 1) -> SimulateSource:
+        """Return simulated interactions with a small library."""
+        return SimulateSource(seed=seed, events=events, start_ms=START_MS, videos=30, batch_size=5_000)
+
+    def send_simulated(self, events: int, seed: int = 1) -> int:
+        """Send supervised outputs and interactions; return the number of interactions."""
+        source = self.source(events, seed)
+        publish_supervised(source.supervised_messages(), self.settings.kafka)
+        return publish_interactions(source, self.settings.kafka)
+
+    def send_raw(self, messages: Sequence[tuple[bytes | None, bytes | None]], topic: str = INTERACTIONS) -> None:
+        """Send (key, value) messages as they are."""
+        producer = VerifiedProducer(self.settings.kafka)
+        for key, value in messages:
+            producer.send(topic_name(self.settings.kafka, topic), key=key, value=value, headers=[("trace", b"\x00\xff")])
+        producer.verify()
+
+    def committed(self) -> int:
+        """Return the number of source messages before the committed offsets."""
+        topic = topic_name(self.settings.kafka, INTERACTIONS)
+        try:
+            places = self._committed.committed(partitions_of(topic, self.partitions), timeout=10)
+        except KafkaException:
+            return 0
+        return sum(max(0, place.offset) for place in places)
+
+    def wait_for(self, messages: int) -> None:
+        """Wait until that many source messages are applied, published and committed."""
+
+        def done() -> bool:
+            crashed = [worker.returncode for worker in self._workers if worker.poll() not in (None, 0, -9, -15)]
+            assert not crashed, f"a worker ended with {crashed}:\n{self.log}"
+            return self.committed() >= messages
+
+        eventually(done, f"{messages} messages committed; the workers said:\n{self.log}")
+
+    def audit(self) -> Audit:
+        """Audit everything."""
+        return audit(self.settings, self.client, self.partitions)

@@ -1,0 +1,141 @@
+"""The main job on the real Kafka and ClickHouse: from interactions to fused scores."""
+
+import signal
+
+from confluent_kafka import Consumer
+
+from schemas.dead_letters import Reason
+from schemas.topics import DEAD_LETTERS, SUPERVISED_SCORES
+from streams.kafka import connection, topic_name
+from tests.integration.running import START_MS, System, eventually
+
+_PLAY = '{"schema_version":1,"kind":"play","video_id":"%s","session_id":"s","occurred_at_ms":%d,"from_s":0,"to_s":60}'
+
+
+def _play(video: str, time_ms: int = START_MS) -> tuple[bytes, bytes]:
+    return video.encode(), (_PLAY % (video, time_ms)).encode()
+
+
+def test_scores_equal_the_batch_computation(system: System) -> None:
+    """What ClickHouse, state and ledger hold is what a batch computation over the topics gives, to the bit."""
+    system.start_worker()
+    sent = system.send_simulated(30_000)
+    system.wait_for(sent)
+    result = system.audit()
+    assert result.differences == 0, [part.shown for part in result.partitions]
+    assert sum(part.consumed for part in result.partitions) == sent
+    assert sum(part.clips for part in result.partitions) > 1_000
+
+
+def test_sigterm_flushes_everything_and_ends_well(system: System) -> None:
+    """A worker that is asked to stop leaves nothing undone."""
+    worker = system.start_worker()
+    sent = system.send_simulated(10_000)
+    eventually(lambda: system.committed() > 0, "a first commit")
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0, system.log
+    flushed = system.committed()
+    assert system.audit().differences == 0
+    system.start_worker()
+    system.wait_for(sent)
+    result = system.audit()
+    assert result.differences == 0
+    assert sum(part.consumed for part in result.partitions) == sent >= flushed
+
+
+def test_kill_and_restart_count_once(system: System) -> None:
+    """A worker killed in the middle, again and again, leaves the same scores as one that was not."""
+    sent = system.send_simulated(60_000)
+    before = -1
+    for _ in range(3):
+        worker = system.start_worker()
+        eventually(lambda before=before: system.committed() > before, "progress")
+        worker.kill()
+        worker.wait()
+        before = system.committed()
+    system.start_worker()
+    system.wait_for(sent)
+    result = system.audit()
+    assert result.differences == 0, [part.shown for part in result.partitions]
+    assert sum(part.consumed for part in result.partitions) == sent
+
+
+def test_two_workers_share_and_hand_over(system: System) -> None:
+    """A worker that joins takes partitions over, one that leaves gives them back; nothing is counted twice or lost."""
+    first = system.start_worker()
+    sent = system.send_simulated(20_000)
+    eventually(lambda: system.committed() > 0, "a first commit")
+    system.start_worker()
+    sent += system.send_simulated(20_000, seed=2)
+    eventually(lambda: system.log.count("partitions ready") >= 3, f"a hand-over; the workers said:\n{system.log}")
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(timeout=30) == 0
+    sent += system.send_simulated(5_000, seed=3)
+    system.wait_for(sent)
+    result = system.audit()
+    assert result.differences == 0, [part.shown for part in result.partitions]
+    assert sum(part.consumed for part in result.partitions) == sent
+
+
+def test_broken_messages_become_dead_letters_with_their_bytes(system: System) -> None:
+    """What cannot be applied is in dead letters, whole, with the reason; the rest is applied."""
+    broken = {
+        b"\xff\xfe": Reason.INVALID_JSON,
+        b'{"schema_version":7}': Reason.UNKNOWN_SCHEMA_VERSION,
+        _play("v1")[1].replace(b"play", b"like"): Reason.UNKNOWN_KIND,
+        _play("v1")[1].replace(b"60", b"NaN"): Reason.INVALID_FIELD,
+        _play("v1", START_MS + 100 * 365 * 86_400_000)[1]: Reason.INVALID_FIELD,
+        _play("v1", 4_000_000_000_000)[1]: Reason.CLOCK_AHEAD,
+        _play("v1", START_MS - 86_400_000)[1]: Reason.TOO_LATE,
+        b"x" * 100_000: Reason.TOO_LARGE,
+    }
+    system.start_worker()
+    system.send_raw([_play("v1")])
+    system.wait_for(1)
+    system.send_raw([(b"v1", value) for value in broken] + [(b"v1", None), _play("v1")])
+    system.wait_for(len(broken) + 3)
+    consumer = Consumer(
+        connection(system.settings.kafka) | {"group.id": "reader", "auto.offset.reset": "earliest", "log_level": 0}
+    )
+    consumer.subscribe([topic_name(system.settings.kafka, DEAD_LETTERS)])
+    letters = [letter for letter in consumer.consume(len(broken) + 1, timeout=30) if letter.error() is None]
+    consumer.close()
+    found = {letter.value(): dict(letter.headers()) for letter in letters}
+    assert {value: headers["highlights.reason"].decode() for value, headers in found.items()} == {
+        value: reason.value for value, reason in (broken | {None: Reason.EMPTY_VALUE}).items()
+    }
+    assert all(headers["trace"] == b"\x00\xff" for headers in found.values())
+    result = system.audit()
+    assert result.differences == 0
+    assert sum(sum(part.dead_letters.values()) for part in result.partitions) == len(broken) + 1
+
+
+def test_a_clip_nobody_watched_has_its_supervised_score(system: System) -> None:
+    """Supervised outputs alone make a score; a broken one is a dead letter and changes nothing."""
+    output = (
+        b'{"schema_version":1,"video_id":"v9","model_version":"m","clips":[{"clip_index":3,"score_mean":7.5,"score_sd":0.5}]}'
+    )
+    system.start_worker()
+    system.send_raw([(b"v9", output), (b"v9", b"{}")], SUPERVISED_SCORES)
+    query = (
+        "SELECT score, supervised_score, behaviour_score, exposures FROM fused_scores WHERE video_id = 'v9' AND clip_index = 3"
+    )
+    eventually(lambda: system.client.query(query).result_rows == [(7.5, 7.5, None, 0)], f"the score; {system.log}")
+
+
+def test_the_audit_finds_planted_faults(system: System) -> None:
+    """The audit sees a wrong counter, a lost row and a row too many."""
+    system.start_worker()
+    system.wait_for(system.send_simulated(5_000))
+    assert system.audit().differences == 0
+    clips = system.client.query("SELECT video_id, clip_index FROM fused_scores WHERE shares > 0 LIMIT 2").result_rows
+    (wrong, lost) = ({"video": video, "clip": clip} for video, clip in clips)
+    where = "WHERE video_id = {video:String} AND clip_index = {clip:UInt32}"
+    again = f"INSERT INTO clip_scores SELECT * REPLACE (%s) FROM (SELECT * FROM fused_scores {where})"
+    system.client.command(again % "shares + 1 AS shares, version + 1 AS version", wrong)
+    system.client.command(again % "'ghost' AS video_id", wrong)
+    system.client.command(f"DELETE FROM clip_scores {where}", lost)
+    shown = {f"{difference.what}: {difference.found}" for part in system.audit().partitions for difference in part.shown}
+    assert any(what.startswith(f"ClickHouse: {wrong['video']}:{wrong['clip']}, shares") for what in shown)
+    assert f"ClickHouse: ghost:{wrong['clip']}: a row" in shown
+    assert f"ClickHouse: {lost['video']}:{lost['clip']}: no row" in shown

@@ -1,0 +1,158 @@
+"""Laws of the fused score."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
+from scoring.fusion import MIDDLE, Fused, Signals, fuse
+from scoring.rates import POSITION_BINS, RatePrior, first_prior
+
+_NAN = float("nan")
+_exposures = st.floats(0, 1e5)
+_parts = st.floats(0, 1.5)
+_scores = st.floats(0, 10) | st.just(_NAN)
+_deviations = st.floats(0.01, 10)
+
+
+@st.composite
+def _priors(draw: st.DrawFn) -> RatePrior:
+    means = [[draw(st.floats(1e-6, 0.9))] * POSITION_BINS for _ in range(3)]
+    return RatePrior(np.array(means), np.array([draw(st.floats(2, 1e5)) for _ in range(3)]), 0)
+
+
+@st.composite
+def _signals(draw: st.DrawFn) -> Signals:
+    exposures, score, ranker = draw(_exposures), draw(_scores), draw(_scores)
+    return _one(
+        sessions=[exposures, *(exposures * draw(_parts) for _ in range(3))],
+        score=score,
+        score_sd=_NAN if np.isnan(score) else draw(_deviations),
+        celebrity=draw(st.just(_NAN) | st.floats(0, 1)),
+        ranker=ranker,
+        ranker_sd=_NAN if np.isnan(ranker) else draw(_deviations),
+        clip=draw(st.integers(0, 8_639)),
+    )
+
+
+def _one(
+    sessions: list[float] | None = None,
+    *,
+    score: float = _NAN,
+    score_sd: float = _NAN,
+    celebrity: float = _NAN,
+    ranker: float = _NAN,
+    ranker_sd: float = _NAN,
+    clip: int = 0,
+) -> Signals:
+    column = np.array(sessions or [0.0] * 4)[:, None]
+    rest = (np.array([value]) for value in (score, score_sd, celebrity, ranker, ranker_sd))
+    return Signals(np.array([clip]), column, *rest)
+
+
+def _fuse(signals: Signals, prior: RatePrior | None = None) -> Fused:
+    return Fused(*(part[0] for part in fuse(signals, prior or first_prior())))
+
+
+@given(st.floats(0, 10), _deviations)
+def test_without_behaviour_the_score_is_the_supervised_one(score: float, score_sd: float) -> None:
+    """A clip that nobody has watched has the supervised mean and the interval of its deviation."""
+    fused = _fuse(_one(score=score, score_sd=score_sd))
+    assert fused.score == pytest.approx(score, rel=1e-15, abs=1e-300)
+    assert fused.supervised_weight == 1
+    assert np.isnan(fused.behaviour)
+    half = 1.6448536269514722 * max(score_sd, 0.05)
+    assert (fused.low, fused.high) == (pytest.approx(max(0, score - half)), pytest.approx(min(10, score + half)))
+
+
+def test_without_anything_the_score_is_the_middle_of_the_scale() -> None:
+    """A clip of which nothing is known has 5.0 with an interval over most of the scale."""
+    fused = _fuse(_one())
+    assert fused.score == MIDDLE == 5.0
+    assert fused.high - fused.low > 8
+    assert fused.supervised_weight == fused.behaviour_weight == fused.ranker_weight == fused.celebrity_bonus == 0
+
+
+@given(_signals(), _priors())
+def test_all_is_on_the_scale_and_the_interval_holds_the_score(signals: Signals, prior: RatePrior) -> None:
+    """Score, interval and behaviour stay within 0-10 in order; weights are parts of one whole."""
+    fused = _fuse(signals, prior)
+    assert 0 <= fused.low <= fused.score <= fused.high <= 10
+    assert np.isnan(fused.behaviour) or 0 <= fused.behaviour <= 10
+    weights = np.array([fused.supervised_weight, fused.behaviour_weight, fused.ranker_weight])
+    assert (weights >= 0).all()
+    assert weights.sum() <= 1 + 1e-12
+
+
+@given(_signals(), _priors(), st.floats(1.01, 100))
+def test_behaviour_weighs_more_the_more_sessions_there_are(signals: Signals, prior: RatePrior, factor: float) -> None:
+    """The same rates from more sessions have more weight, and make the interval no wider."""
+    fewer, more = _fuse(signals, prior), _fuse(signals._replace(sessions=signals.sessions * factor), prior)
+    assert more.behaviour_weight >= fewer.behaviour_weight
+    if signals.sessions[PLAY, 0] > 1:
+        assert more.behaviour_weight > fewer.behaviour_weight
+
+
+@pytest.mark.parametrize(("kind", "sign"), [(SHARE, 1), (REWIND, 1), (FAST_FORWARD, -1)])
+@given(signals=_signals(), prior=_priors(), more=st.floats(0, 1e5))
+def test_a_signal_moves_the_score_to_its_side(kind: int, sign: int, signals: Signals, prior: RatePrior, more: float) -> None:
+    """More shares or rewinds never lower a score, more fast-forwards never raise it."""
+    sessions = signals.sessions.copy()
+    sessions[kind] += more
+    before, after = _fuse(signals, prior), _fuse(signals._replace(sessions=sessions), prior)
+    assert sign * (after.score - before.score) >= -1e-9
+
+
+@pytest.mark.parametrize("kind", [SHARE, REWIND, FAST_FORWARD])
+def test_each_signal_has_a_say(kind: int) -> None:
+    """Where one session in three gives a signal, the score is a point or more from where none does."""
+    sessions = [300.0, 0.0, 0.0, 0.0]
+    without = _fuse(_one(sessions, score=5, score_sd=1.5))
+    sessions[kind] = 100.0
+    assert abs(_fuse(_one(sessions, score=5, score_sd=1.5)).score - without.score) > 1
+
+
+@given(_signals(), _priors())
+def test_a_missing_signal_says_nothing(signals: Signals, prior: RatePrior) -> None:
+    """Without ranker and celebrity the score is what the rest alone says; a vague ranker comes close to a missing one."""
+    alone = _fuse(signals._replace(ranker_mean=np.array([_NAN]), ranker_sd=np.array([_NAN]), celebrity=np.array([_NAN])), prior)
+    vague = _fuse(signals._replace(ranker_mean=np.array([3.0]), ranker_sd=np.array([1e9]), celebrity=np.array([0.0])), prior)
+    assert alone.ranker_weight == 0
+    assert alone.score == pytest.approx(vague.score, abs=1e-9)
+
+
+@given(_signals(), _priors())
+def test_signals_without_exposure_say_nothing(signals: Signals, prior: RatePrior) -> None:
+    """Shares of a clip that no session has played have no rate, and change no score."""
+    unseen = signals.sessions.copy()
+    unseen[PLAY] = 0
+    assert _fuse(signals._replace(sessions=unseen), prior) == pytest.approx(
+        _fuse(signals._replace(sessions=np.zeros((4, 1))), prior), nan_ok=True
+    )
+
+
+def test_usual_rates_leave_the_score_alone() -> None:
+    """A clip whose rates are the prior's is pulled to the middle, not beyond."""
+    prior = first_prior()
+    sessions = [1_000.0, *(1_000 * prior.mean[:, 0])]
+    assert _fuse(_one(sessions), prior).behaviour == pytest.approx(MIDDLE)
+
+
+@given(st.floats(0, 10), st.floats(0, 1))
+def test_celebrity_is_a_bonus_of_at_most_one_point(score: float, celebrity: float) -> None:
+    """Importance adds to the score in proportion, up to one point, within the scale."""
+    fused = _fuse(_one(score=score, score_sd=1.0, celebrity=celebrity))
+    assert fused.celebrity_bonus == celebrity
+    assert fused.score == pytest.approx(min(10.0, score + celebrity))
+
+
+def test_clips_are_fused_one_by_one() -> None:
+    """A clip has the same score alone and among others."""
+    signals = [_one([50.0, 3.0, 2.0, 1.0], score=4, score_sd=1), _one(clip=7), _one([9.0, 9.0, 0.0, 0.0], clip=100)]
+    together = fuse(
+        Signals(*(np.concatenate(parts, axis=-1) for parts in zip(*signals, strict=True))),
+        first_prior(),
+    )
+    for place, one in enumerate(signals):
+        np.testing.assert_array_equal([part[place] for part in together], list(_fuse(one)))
