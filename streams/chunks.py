@@ -20,7 +20,7 @@ class Chunk(NamedTuple):
 
     @classmethod
     def of_records(cls, topic: str, partition: int, records: Sequence[Any]) -> Self:
-        """Return the chunk of a list of aiokafka's consumer records."""
+        """Return the chunk of a list of aiokafka's records."""
         count = len(records)
         return cls(
             topic,

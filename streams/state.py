@@ -219,6 +219,9 @@ class PartitionState:
                 "correct the sender's clock"
             )
             return Rejection(Reason.CLOCK_AHEAD, detail)
+        return self._wrong_partition()
+
+    def _wrong_partition(self) -> Rejection:
         detail = f"its video_id belongs to another partition than {self.partition}: partition by murmur2 of video_id"
         return Rejection(Reason.WRONG_PARTITION, detail)
 
@@ -238,7 +241,14 @@ class PartitionState:
             except ValidationError as error:
                 self._bury(chunk, row, rejection_of(error))
                 continue
-            self._cache(output, offset)
+            if self._is_ours(output.video_id):
+                self._cache(output, offset)
+            else:
+                self._bury(chunk, row, self._wrong_partition())
+
+    def _is_ours(self, video_id: str) -> bool:
+        raw = np.frombuffer(video_id.encode(), np.uint8)
+        return bool(aggregation.partition_of(raw, 0, len(raw), self.partitions) == self.partition)
 
     def _cache(self, output: SupervisedOutput, offset: int) -> None:
         values = [(clip.score_mean, clip.score_sd, np.nan if clip.celebrity is None else clip.celebrity) for clip in output.clips]

@@ -7,12 +7,23 @@ source offset is committed by the flush alone, after ClickHouse and the changelo
 from collections.abc import AsyncIterator
 from typing import Any
 
+from aiokafka.consumer import fetcher
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
 from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP, ConsumerMessage
 
 from streams.chunks import Chunk
+
+
+class _RawPartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+    """Passes the compiled reader's records on, without a second Python object for each: that was 40 % of a worker's time."""
+
+    def _consumer_record(self, tp: Any, record: Any) -> Any:  # noqa: ARG002
+        return record
+
+
+fetcher.PartitionRecords = _RawPartitionRecords  # aiokafka has no other seam; a worker process has no other consumer
 
 
 class Consumer(AiokafkaConsumer):  # type: ignore[misc]
@@ -37,11 +48,17 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
             elif fetched:
                 yield partition, self._chunk_message(partition, fetched, generation)
 
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        return ConsumerMessage(
+            tp.topic, tp.partition, record.offset, record.timestamp / 1000.0, record.timestamp_type, record.headers,
+            record.key, record.value, None, -1, -1, tp, generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
     def _chunk_message(self, tp: TP, fetched: list[Any], generation: int) -> ConsumerMessage:
         last = fetched[-1]
         chunk = Chunk.of_records(tp.topic, tp.partition, fetched)
         return ConsumerMessage(
-            last.topic, last.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, (),
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000.0, last.timestamp_type, (),
             None, chunk, None, 0, 0, tp, generation_id=generation,
         )  # fmt: skip
 

@@ -27,11 +27,13 @@ def kafka_jars(cache_dir: Path) -> list[Path]:
     wanted = checksums()
     folder = cache_dir / f"kafka-{KAFKA_VERSION}"
     if wrong_jars(folder, wanted):
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with (cache_dir / f"kafka-{KAFKA_VERSION}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if wrong_jars(folder, wanted):  # else another process has fetched them while this one waited
-                _fetch(folder, wanted)
+        try:
+            _fetch_once(folder, wanted)
+        except OSError as error:
+            message = (
+                f"Kafka's jars cannot be kept in {cache_dir} ({error}): set XDG_CACHE_HOME to a folder of your own, or {_WAY_OUT}"
+            )
+            raise EmbeddedServerError(message) from error
     return [folder / name for name in wanted]
 
 
@@ -51,6 +53,15 @@ def _digest(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fetch_once(folder: Path, wanted: dict[str, str]) -> None:
+    """Fetch the jars, unless another process does so while this one waits for it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if wrong_jars(folder, wanted):
+            _fetch(folder, wanted)
 
 
 def _fetch(folder: Path, wanted: dict[str, str]) -> None:

@@ -18,50 +18,14 @@ from confluent_kafka.admin import AdminClient
 
 from infra.embedded.jars import kafka_jars
 from infra.embedded.java import find_java
+from infra.embedded.kafka_settings import JAVA_OPTIONS, java_environment, server_properties
 from infra.embedded.process import ChildProcess, EmbeddedServerError, free_port
 
 _START_DEADLINE_S: Final = 60.0
 _STOP_GRACE_S: Final = 20.0
 # How long a server whose parent has just been killed may take to let its port go.
 _PORT_DEADLINE_S: Final = 3.0
-# Sizes are bytes: a message of 16 MiB fits with its headers. The broker's session is short, because a server that starts
-# again after a kill waits for the end of its own old one.
-_PROPERTIES: Final = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={log_dir}
-auto.create.topics.enable=false
-message.max.bytes=17825792
-replica.fetch.max.bytes=17825792
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
-log.cleaner.backoff.ms=5000
-log.cleaner.min.cleanable.ratio=0.2
-log.cleaner.dedupe.buffer.size=33554432
-log.segment.bytes=67108864
-log.retention.check.interval.ms=30000
-"""
-_JAVA_OPTIONS: Final = (
-    "-XX:+UseSerialGC",
-    "-Djava.net.preferIPv4Stack=true",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
-)
+_LONGEST_REASON: Final = 800
 
 
 class EmbeddedKafka:
@@ -108,7 +72,7 @@ class EmbeddedKafka:
             EmbeddedServerError: it was never started.
         """
         if self._process is None:
-            message = "the embedded Kafka was not started"
+            message = "the embedded Kafka was not started: call start() first"
             raise EmbeddedServerError(message)
         return self._process.pid
 
@@ -120,7 +84,7 @@ class EmbeddedKafka:
                 or it does not come up: the text ends with the log's last lines then.
         """
         if self.alive:
-            message = f"Kafka is running already on {self.bootstrap_servers} (process {self.pid})"
+            message = f"Kafka is running already on {self.bootstrap_servers} (process {self.pid}): stop() it first"
             raise EmbeddedServerError(message)
         self._own_folder()
         try:
@@ -134,21 +98,20 @@ class EmbeddedKafka:
         _wait_until_free(self._port)
         properties = self._write_properties()
         class_path = os.pathsep.join(map(str, kafka_jars(self._cache_dir)))
-        java = [str(find_java()), *_JAVA_OPTIONS, f"-Djava.io.tmpdir={self._empty_scratch()}", "-cp", class_path]
+        java = [str(find_java()), *JAVA_OPTIONS, f"-Djava.io.tmpdir={self._empty_scratch()}", "-cp", class_path]
         # The formatter writes this file last: where it is, the folder is whole.
         if not (self._data_dir / "log" / "meta.properties").exists():
             self._format(java, properties)
         command = [*java, f"-Xmx{self._heap_mb}m", "kafka.Kafka", str(properties)]
-        self._process = ChildProcess("Kafka", command, self._data_dir / "server.log")
+        self._process = ChildProcess("Kafka", command, self._data_dir / "server.log", java_environment())
         self._process.start()
         self._process.wait_until_ready(self._answers(), _START_DEADLINE_S)
 
     def _own_folder(self) -> None:
         """Take the folder for this object, until `_release`."""
-        self._data_dir.mkdir(parents=True, exist_ok=True)
         if self._lock is not None:
             return
-        lock = (self._data_dir / "lock").open("a+")
+        lock = self._open_lock()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -162,6 +125,19 @@ class EmbeddedKafka:
         lock.flush()
         self._lock = lock
 
+    def _open_lock(self) -> IO[str]:
+        if "," in str(self._data_dir):  # to Kafka it would be two folders
+            message = (
+                f"Kafka cannot keep data in {self._data_dir}, because of the comma: set HIGHLIGHTS_DATA_DIR to another folder"
+            )
+            raise EmbeddedServerError(message)
+        try:
+            self._data_dir.mkdir(parents=True, exist_ok=True)
+            return (self._data_dir / "lock").open("a+")
+        except OSError as error:
+            message = f"Kafka's folder cannot be used ({error}): set HIGHLIGHTS_DATA_DIR to one of your own"
+            raise EmbeddedServerError(message) from error
+
     def _empty_scratch(self) -> Path:
         """Return a folder for the native libraries that the jars unpack: a killed server leaves them behind."""
         scratch = self._data_dir / "scratch"
@@ -174,8 +150,7 @@ class EmbeddedKafka:
         while controller_port == self._port:
             controller_port = free_port()
         path = self._data_dir / "server.properties"
-        text = _PROPERTIES.format(port=self._port, controller_port=controller_port, log_dir=self._data_dir / "log")
-        path.write_text(text)
+        path.write_text(server_properties(self._port, controller_port, self._data_dir / "log"))
         return path
 
     def _format(self, java: list[str], properties: Path) -> None:
@@ -183,12 +158,21 @@ class EmbeddedKafka:
         options = [f"--cluster-id={_cluster_id()}", "--config", str(properties)]
         command = [*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", *options]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_START_DEADLINE_S)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                env=java_environment(),
+                timeout=_START_DEADLINE_S,
+            )
         except subprocess.TimeoutExpired as error:
-            message = f"Kafka did not prepare {self._data_dir} within {_START_DEADLINE_S:.0f} s: is the machine overloaded?"
+            message = f"Kafka did not prepare {self._data_dir} within {_START_DEADLINE_S:.0f} s: try again when less else runs"
             raise EmbeddedServerError(message) from error
         if done.returncode:
-            message = f"Kafka could not prepare {self._data_dir}: {(done.stderr or done.stdout).strip()[-500:]}"
+            # Java says what is wrong first, and then where.
+            reason = (done.stderr or done.stdout).strip()[:_LONGEST_REASON]
+            message = f"Kafka could not prepare {self._data_dir}: {reason}\nMend it, or set HIGHLIGHTS_DATA_DIR to another folder"
             raise EmbeddedServerError(message)
 
     def _answers(self) -> Callable[[], bool]:

@@ -55,7 +55,7 @@ class ChildProcess:
             EmbeddedServerError: it is running already, or the program cannot be run.
         """
         if self.alive:
-            message = f"{self.name} is running already (process {self.pid})"
+            message = f"{self.name} is running already (process {self.pid}): stop() it first"
             raise EmbeddedServerError(message)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         started: Future[subprocess.Popen[bytes]] = Future()
@@ -63,7 +63,9 @@ class ChildProcess:
         try:
             self._process = started.result()
         except (OSError, subprocess.SubprocessError) as error:
-            message = f"{self.name} could not be started by {self.command[0]}: {error}"
+            message = (
+                f"{self.name} could not be started by {self.command[0]}: {error}. Check that this program is there and may be run"
+            )
             raise EmbeddedServerError(message) from error
 
     def _fork_and_stay(self, started: "Future[subprocess.Popen[bytes]]") -> None:
@@ -109,7 +111,8 @@ class ChildProcess:
 
     def _failure(self, what: str) -> str:
         lines = "\n  ".join(self.last_log_lines())
-        return f"{self.name} {what}. Last lines of {self.log_path}:\n  {lines}"
+        way_out = "Mend what they name, or set HIGHLIGHTS_DATA_DIR to an empty folder"
+        return f"{self.name} {what}. Last lines of {self.log_path}:\n  {lines}\n{way_out}"
 
     def stop(self, grace_s: float = 10.0) -> None:
         """Ask it to end; kill it when it has not after `grace_s` seconds."""
@@ -140,7 +143,7 @@ class ChildProcess:
             EmbeddedServerError: it was never started.
         """
         if self._process is None:
-            message = f"{self.name} was not started"
+            message = f"{self.name} was not started: call start() first"
             raise EmbeddedServerError(message)
         return self._process.pid
 

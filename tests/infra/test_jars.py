@@ -86,3 +86,10 @@ def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "jgo.maven", None)
     with pytest.raises(EmbeddedServerError, match=r"highlights\[embedded\]"):
         kafka_jars(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file is where the cache should be: the error names it and the variable that moves it."""
+    (tmp_path / "cache").touch()
+    with pytest.raises(EmbeddedServerError, match=r"cannot be kept in .*/cache .*XDG_CACHE_HOME"):
+        kafka_jars(tmp_path / "cache")

@@ -4,25 +4,15 @@ import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from infra.embedded.process import ChildProcess, EmbeddedServerError
+from tests.infra.waiting import wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
-
-
-def wait_for(condition: Callable[[], bool], deadline_s: float = 20.0) -> bool:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_a_child_outlives_the_thread_that_started_it(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ def _decimals(draw: st.DrawFn) -> str:
     fraction = draw(st.text("0123456789", min_size=1, max_size=22))
     exponent = draw(st.integers(-6, 6))
     spellings = [
-        str(whole), f"{whole}.{fraction}", f"{whole}.{fraction[:3]}5", f"{whole}.{fraction[:3]}50", f"{whole % 10}.{fraction}e{exponent}",
-        f"{whole}E+{exponent % 3}", f"-{whole}", "-0.0", "0", "-0", f"0{whole}", f"{whole}.", f".{fraction}", f"+{whole}",
+        str(whole), f"{whole}.{fraction}", f"{whole}.{fraction[:3]}5", f"{whole}.{fraction[:3]}50",
+        f"{whole % 10}.{fraction}e{exponent}", f"{whole}E+{exponent % 3}", f"-{whole}",
+        "-0.0", "0", "-0", f"0{whole}", f"{whole}.", f".{fraction}", f"+{whole}",
         "86400", "86400.0", "86400.0001", "86400.00000000000001", "1e400", "1e-400", "NaN", "Infinity", "-Infinity",
         f"{whole}{fraction}", "9" * 400, "true", "null", f'"{whole}"',
     ]  # fmt: skip
@@ -193,16 +194,22 @@ def _play(**changes: str) -> bytes:
 
 @st.composite
 def _interactions(draw: st.DrawFn) -> Interaction:
-    kind = draw(st.sampled_from(KINDS))
+    kind: Any = draw(st.sampled_from(KINDS))
     start, end = sorted(draw(st.tuples(*[st.floats(0, MAX_POSITION_S)] * 2)))
     if kind != "play" and round(start * 1000) == round(end * 1000):
         start, end = 0.0, 1.0
     if kind == "rewind":
         start, end = end, start
     return Interaction(
-        schema_version=1, kind=kind, video_id=draw(_identifiers), session_id=draw(_identifiers),
-        viewer_id=draw(st.none() | _identifiers), occurred_at_ms=draw(st.integers(MIN_TIME_MS, MAX_TIME_MS)), from_s=start, to_s=end,
-    )  # fmt: skip
+        schema_version=1,
+        kind=kind,
+        video_id=draw(_identifiers),
+        session_id=draw(_identifiers),
+        viewer_id=draw(st.none() | _identifiers),
+        occurred_at_ms=draw(st.integers(MIN_TIME_MS, MAX_TIME_MS)),
+        from_s=start,
+        to_s=end,
+    )
 
 
 @given(_interactions())

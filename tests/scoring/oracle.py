@@ -81,7 +81,7 @@ def weight(time_ms: int, half_life_ms: int) -> int:
     """Return an event's weight in its own era: 4096 * 2**age, in steps of a 256th of a half-life."""
     half_lives, rest = divmod(time_ms % (ERA_HALF_LIVES * half_life_ms), half_life_ms)
     step = rest * 256 // half_life_ms
-    return round(UNIT * 2 ** (step / 256)) * 2**half_lives
+    return round(UNIT * 2 ** (step / 256)) << half_lives
 
 
 class Oracle:

@@ -1,5 +1,7 @@
 """Decayed sums: free of order, and as large as the formula says."""
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,10 +35,10 @@ _times = st.lists(st.integers(START_MS, START_MS + 4 * _ERA_MS), min_size=1, max
 
 
 @given(_times, st.randoms(use_true_random=False))
-def test_sums_do_not_depend_on_the_order_of_events(times_ms: list[int], random: st.DataObject) -> None:
+def test_sums_do_not_depend_on_the_order_of_events(times_ms: list[int], random: Random) -> None:
     """Any order of the same events, over several eras, gives the same bits."""
     shuffled = list(times_ms)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = _played(times_ms), _played(shuffled)
     for name in ("decayed", "era", "latest_ms", "counts"):
         np.testing.assert_array_equal(getattr(one.pages, name), getattr(other.pages, name))
@@ -45,7 +47,7 @@ def test_sums_do_not_depend_on_the_order_of_events(times_ms: list[int], random: 
 
 @given(_times)
 def test_effective_count_is_the_sum_of_halvings(times_ms: list[int]) -> None:
-    """It is the sum of 2**-(age / half-life), short of it by a 256th of a half-life and what is older than 16 half-lives at most."""
+    """It is the sum of 2**-(age / half-life), short by at most a 256th of a half-life and what is older than 16 half-lives."""
     newest = max(times_ms)
     exact = sum(2.0 ** -((newest - time) / _HALF_LIFE_MS) for time in times_ms)
     dropped = len(times_ms) * 2.0**-HALF_LIVES_PER_ERA

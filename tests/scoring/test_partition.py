@@ -218,7 +218,8 @@ def test_a_clip_does_not_change_without_an_event_of_its_own() -> None:
 
 def test_fits_come_at_powers_of_two_and_then_every_four_million_offsets() -> None:
     """The schedule of fits is a function of the offset alone and always lies ahead."""
-    schedule, at = [], 0
+    schedule: list[int] = []
+    at = 0
     while len(schedule) < 14:
         at = next_fit_after(at)
         schedule.append(at)

@@ -48,7 +48,7 @@ class Step(NamedTuple):
     """One thing that a worker does, or that happens to it."""
 
     what: str
-    count: int = 0
+    messages: int = 0
     again: int = 0
     part: float = WHOLE
 
@@ -105,9 +105,9 @@ def _run(world: World, steps: list[Step]) -> None:
 
 def _take(world: World, step: Step) -> None:
     if step.what == "apply":
-        world.apply(step.count, step.again)
+        world.apply(step.messages, step.again)
     elif step.what == "cache":
-        world.cache(step.count, step.again)
+        world.cache(step.messages, step.again)
     elif step.what == "flush":
         world.flush()
     elif step.what == "kill":

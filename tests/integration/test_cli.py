@@ -1,0 +1,128 @@
+"""The commands as a person runs them, in terminals of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.running import eventually
+
+_EVENT = '{"schema_version":1,"kind":"%s","video_id":"film","session_id":"s%d","occurred_at_ms":1790000000000,"from_s":0,"to_s":%d}\n'
+
+
+class Terminal:
+    """Runs `highlights` with a data folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Set the folder."""
+        self.folder = folder
+        self.env = os.environ | {"HIGHLIGHTS_DATA_DIR": str(folder / "data"), "HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command that stays."""
+        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
+            return subprocess.Popen([sys.executable, "-m", "streams.cli", *arguments], env=self.env, stdout=log, stderr=log)
+
+    def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "streams.cli", *arguments]
+        return subprocess.run(command, env=self.env, input=text, capture_output=True, text=True, timeout=120, check=False)
+
+    def said(self, name: str) -> str:
+        """Return what a command that stays has said."""
+        return (self.folder / f"{name}.log").read_text()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    """A terminal in an empty folder."""
+    return Terminal(tmp_path)
+
+
+@pytest.fixture
+def up(terminal: Terminal) -> Iterator[subprocess.Popen[bytes]]:
+    """`highlights up`, ready."""
+    process = terminal.start("up", "--kafka-port", "0", "--clickhouse-port", "0")
+    eventually(lambda: "other terminals" in terminal.said("up") or process.poll() is not None, "highlights up")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_up_worker_replay_feed_explain_audit(terminal: Terminal, up: subprocess.Popen[bytes]) -> None:
+    """Other terminals find `up` by themselves; events from standard input become a feed; Ctrl-C ends everything."""
+    worker = terminal.start("worker")
+    lines = "".join(_EVENT % ("play", session, 25) for session in range(9)) + _EVENT % ("share", 3, 8) + "no event\n"
+    sent = terminal.run("replay", "--source", "jsonl", "-", "--json", text=lines)
+    assert json.loads(sent.stdout)["interactions"] == 11, sent.stderr
+    clips: list[dict[str, object]] = []
+
+    def scored() -> bool:
+        clips[:] = json.loads(terminal.run("feed", "--video", "film", "--json").stdout or "[]")
+        return bool(clips)
+
+    eventually(scored, f"a feed; the worker said {terminal.said('worker')}")
+    assert {clip["clip_id"]: (clip["exposures"], clip["shares"]) for clip in clips} == {"film:0": (9, 1), "film:1": (9, 0)}
+    explanation = json.loads(terminal.run("explain", "film:0", "--json").stdout)
+    assert explanation["counts"] == {"exposures": 9, "shares": 1, "rewinds": 0, "fast_forwards": 0}
+    rate = explanation["rates"]["share"]
+    assert 0 <= rate["low"] <= rate["mean"] <= rate["high"] <= 1
+    assert "film:0" in terminal.run("explain", "film:0").stdout
+    audited = terminal.run("audit", "--json")
+    assert audited.returncode == 0, audited.stdout
+    assert sum(part["consumed"] for part in json.loads(audited.stdout)["partitions"]) == 11
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(30) == 0
+    children = psutil.Process(up.pid).children()
+    up.send_signal(signal.SIGINT)
+    assert up.wait(60) == 0
+    assert len(children) == 2
+    assert not [child for child in children if child.is_running()]
+
+
+def test_a_clip_that_nobody_knows_is_a_clear_error(terminal: Terminal, up: subprocess.Popen[bytes]) -> None:
+    """`explain` of an unknown clip says so in one line and exits with 1."""
+    assert up.poll() is None
+    found = terminal.run("explain", "nobody:7")
+    assert found.returncode == 1
+    assert "nobody:7" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("arguments", [("worker",), ("feed",), ("replay",), ("explain", "v:1"), ("audit",)])
+def test_without_servers_the_error_names_the_way_out(terminal: Terminal, arguments: tuple[str, ...]) -> None:
+    """With nothing running and nothing set, each command says what to start or to set."""
+    found = terminal.run(*arguments)
+    assert found.returncode == 1
+    assert "highlights up" in found.stderr
+    assert re.search(r"HIGHLIGHTS_(KAFKA|CLICKHOUSE)__", found.stderr)
+
+
+def test_a_wrong_setting_is_named_with_its_value(terminal: Terminal) -> None:
+    """A setting that cannot be is an error that names variable and value."""
+    terminal.env["HIGHLIGHTS_STATISTICS__HALF_LIFE_HOURS"] = "soon"
+    found = terminal.run("feed")
+    assert found.returncode == 1
+    assert "HIGHLIGHTS_STATISTICS__HALF_LIFE_HOURS = 'soon'" in found.stderr
+
+
+def test_the_demo_ends_with_a_feed_and_a_clean_audit_and_leaves_nothing(terminal: Terminal) -> None:
+    """A small demo runs through, shows the feed, and its audit finds no difference."""
+    shown = terminal.run("demo", "--events", "20000", "--videos", "20")
+    assert shown.returncode == 0, shown.stderr
+    assert "out of ClickHouse" in shown.stdout
+    assert "audit: 0 differences" in shown.stdout
+
+
+def test_help_names_every_command(terminal: Terminal) -> None:
+    """`--help` lists the commands with a line each."""
+    said = terminal.run("--help").stdout
+    for name in ("up", "worker", "replay", "feed", "explain", "audit", "demo"):
+        assert re.search(rf"\b{name}\b", said)
