@@ -63,13 +63,60 @@ def _print(result: Any, tables: Iterable[Table], as_json: bool) -> None:
         console.print(table)
 
 
-def _tvsum_tables(agreement: TvsumAgreement) -> Iterable[Table]:
+def _tvsum_tables(agreement: TvsumAgreement) -> list[Table]:
     least, median, most = agreement.clips_of_a_video
     about = (
-        f"{agreement.videos} videos, {agreement.clips} clips ({least}-{most} a video, median {median:g}), {agreement.seeds} seeds; "
-        "mean and 95 % interval over seeds"
+        f"{agreement.videos} videos, {agreement.clips} clips ({least}-{most} a video, median {median:g}), "
+        f"{agreement.seeds} seeds, 95 % intervals"
     )
-    columns = ("exposures", "weight of\nbehaviour", *tvsum_study.SCORES)
-    yield _table(f"TVSum: Kendall's tau-b with the consensus of non-viewers. {about}", columns, agreement.rows, _tau_cells)
-    title = "Paired differences: over seeds, in brackets over videos; seeds won"
-    yield _table(title, tvsum_study.FUSED_AGAINST, agreement.rows, _difference_cells)
+    names = ("supervised", "viewers", "extra", "exposures")
+    agreements = _table(
+        f"Kendall's tau-b with the consensus of non-viewers: {about}",
+        (*names, "weight of\nbehaviour", *tvsum_study.SCORES),
+        ((*_head(row), f"{row.behaviour_weight:.0%}", *map(_cell, row.tau.values())) for row in agreement.rows),
+    )
+    differences = _table(
+        "Paired differences of tau: over seeds (over videos), seeds won",
+        (*names, *(f"fused - {name}" for name in tvsum_study.FUSED_AGAINST)),
+        ((*_head(row), *map(_cell, row.fused_minus.values())) for row in agreement.rows),
+    )
+    return [agreements, differences]
+
+
+def _head(row: TvsumRow) -> tuple[str, ...]:
+    return (row.supervised, str(row.viewers), str(row.extra_viewers), f"{row.exposures:.1f}")
+
+
+def _simulated_table(rows: Iterable[SimulatedRow]) -> Table:
+    scores = simulated_agreement.SCORES
+    names = [f"{place}\n{score}" for place in ("within", "library", "error") for score in scores]
+    lines = (
+        (
+            f"{row.events:,}",
+            "yes" if row.supervised else "no",
+            row.exposures,
+            f"{row.clips:,.0f}",
+            *(_cell(part[score]) for part in (row.within_videos, row.over_library, row.error) for score in scores),
+            _cell(row.coverage),
+        )
+        for row in rows
+    )
+    title = "Spearman's rho with the true appeal, within videos and over the library; error on 0-10; coverage of the 90 % interval"
+    return _table(title, ("events", "models\nknow it", "exposures", "clips", *names, "coverage"), lines)
+
+
+def _table(title: str, columns: Iterable[str], lines: Iterable[Iterable[str]]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+def _cell(figure: object) -> str:
+    return "-" if figure is None else str(figure)
+
+
+if __name__ == "__main__":
+    app()

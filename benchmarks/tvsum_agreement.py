@@ -28,6 +28,7 @@ VIEWERS: Final = (3, 5, 10)
 EXTRA_VIEWERS: Final = (0, 20)
 SCORES: Final = ("fused", "supervised", "behaviour", "viewers' ratings", "random")
 """What is compared with the consensus; the mean of the viewers' own ratings is what ideal behaviour could tell."""
+FUSED_AGAINST: Final = SCORES[1:3]
 
 _CELLS_OF_A_CLIP: Final = CLIP_SECONDS * 1000 // CELL_MS
 _START_MS: Final = 1_790_000_000_000
@@ -140,7 +141,7 @@ def _row(head: tuple[str, int, int, float, float], taus: Floats, videos: NDArray
     over_seeds = taus.mean(axis=0)
     by_video = np.array([over_seeds[videos == video].mean(axis=0) for video in np.unique(videos)])
     differences = {}
-    for place, name in enumerate(SCORES[1:3], 1):
+    for place, name in enumerate(FUSED_AGAINST, 1):
         seed_differences = by_seed[:, 0] - by_seed[:, place]
         of_seeds, of_videos = estimate(seed_differences), estimate(by_video[:, 0] - by_video[:, place])
         if of_seeds and of_videos:

@@ -84,7 +84,7 @@ def _assert_same(found: PartitionStatistics, oracle: Oracle) -> None:
     _assert_same_sessions(found, oracle)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(events(), st.lists(st.integers(0, 1000), max_size=6))
 def test_statistics_are_those_of_the_oracle_however_the_log_is_cut(log: list[Event], borders: list[int]) -> None:
     """Fates, counts, decayed sums, clock, and what is remembered of sessions equal the oracle's for every cut of every log."""

@@ -132,7 +132,7 @@ def _assert_rows(world: World, expected: PartitionState) -> None:
     assert all(row["exposures"] == 0 and row["supervised_score"] is None for row in others)
 
 
-_law = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+_law = settings(max_examples=70, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @_law
