@@ -43,7 +43,7 @@ def tvsum(
 @app.command()
 def simulated(
     seeds: Annotated[int, typer.Option(min=1, help="Libraries.")] = 5,
-    events: Annotated[list[int], typer.Option(min=1, help="About how many interactions; give it again for more.")] = _DEFAULT_EVENTS,
+    events: Annotated[list[int], typer.Option(min=1, help="About how many interactions; may be repeated.")] = _DEFAULT_EVENTS,
     videos: Annotated[int, typer.Option(min=1, help="Size of a library.")] = 600,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +101,7 @@ def _simulated_table(rows: Iterable[SimulatedRow]) -> Table:
         )
         for row in rows
     )
-    title = "Spearman's rho with the true appeal, within videos and over the library; error on 0-10; coverage of the 90 % interval"
+    title = "Spearman's rho with the true appeal, within videos and over the library; error on 0-10; coverage of 90 % intervals"
     return _table(title, ("events", "models\nknow it", "exposures", "clips", *names, "coverage"), lines)
 
 

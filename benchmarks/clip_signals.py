@@ -51,3 +51,16 @@ def signals_of(
     clip_index = np.arange(count) - np.repeat(first_clip[:-1], np.diff(first_clip))
     missing = np.full(count, np.nan)
     return Signals(clip_index, sessions, missing, missing, missing, missing, missing), exposures
+
+
+def part_of(signals: Signals, clips: slice) -> Signals:
+    """Return the signals of some of the clips."""
+    return Signals(
+        signals.clip_index[clips],
+        signals.sessions[:, clips],
+        signals.score_mean[clips],
+        signals.score_sd[clips],
+        signals.celebrity[clips],
+        signals.ranker_mean[clips],
+        signals.ranker_sd[clips],
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clip_signals import signals_of, statistics_of
 from benchmarks.summary import Estimate, estimate, rho
-from scoring.fusion import Signals, behaviour_opinion, fuse
+from scoring.fusion import Signals, fuse
 from scoring.simulation.library import Library
 from streams.replay.simulate import SimulateSource
 
@@ -17,6 +18,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 SCORES: Final = ("supervised", "behaviour", "fused")
+"""Behaviour: the score without what models say."""
 EXPOSURES: Final = (("0", 0, 1), ("1-9", 1, 10), ("10-49", 10, 50), ("50+", 50, np.inf), ("all", 0, np.inf))
 
 _START_MS: Final = 1_790_000_000_000
@@ -72,10 +74,9 @@ def _score(source: SimulateSource) -> _Scored:
     library = source.library
     statistics = statistics_of(source.batches())
     signals, exposures = signals_of(statistics, library.video_ids, library.first_clip)
-    signals = _with_models(signals, library)
-    fused = fuse(signals, statistics.prior)
-    behaviour, _ = behaviour_opinion(signals.sessions, signals.clip_index, statistics.prior)
-    scores = dict(zip(SCORES, (signals.score_mean, behaviour, fused.score), strict=True))
+    modelled = _with_models(signals, library)
+    fused = fuse(modelled, statistics.prior)
+    scores = dict(zip(SCORES, (modelled.score_mean, fuse(signals, statistics.prior).score, fused.score), strict=True))
     return _Scored(library, exposures, scores, (fused.low <= library.appeal) & (library.appeal <= fused.high))
 
 
@@ -111,7 +112,7 @@ def _row(scored: Sequence[_Scored], events: int, known: bool, name: str, low: fl
 
 def _within_videos(scored: _Scored, score: str, chosen: Mask) -> float:
     edges = scored.library.first_clip
-    rows = [first + np.flatnonzero(chosen[first:after]) for first, after in zip(edges[:-1], edges[1:], strict=True)]
+    rows = [first + np.flatnonzero(chosen[first:after]) for first, after in pairwise(edges.tolist())]
     figures = [_rho(scored, score, clips) for clips in rows if len(clips) >= _FEWEST_CLIPS]
     return float(np.mean(figures)) if figures else np.nan
 

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.clip_signals import signals_of, statistics_of
+from benchmarks.clip_signals import part_of, signals_of, statistics_of
 from benchmarks.summary import Difference, Estimate, estimate, tau
 from benchmarks.tvsum_audio import AudioSplit, audio_splits
 from schemas.limits import CLIP_SECONDS, MAX_SCORE
-from scoring.fusion import Signals, behaviour_opinion, fuse
+from scoring.fusion import Signals, fuse
 from scoring.rates import RatePrior
 from scoring.simulation.curves import CurveViewers, ScoreCurve, simulate_curves
 from streams.replay.source import replay_batch
@@ -27,7 +27,8 @@ Floats = NDArray[np.float64]
 VIEWERS: Final = (3, 5, 10)
 EXTRA_VIEWERS: Final = (0, 20)
 SCORES: Final = ("fused", "supervised", "behaviour", "viewers' ratings", "random")
-"""What is compared with the consensus; the mean of the viewers' own ratings is what ideal behaviour could tell."""
+"""What is compared with the consensus. Behaviour: the score without a supervised output. The viewers' ratings: their mean, which
+is what ideal behaviour could tell."""
 FUSED_AGAINST: Final = SCORES[1:3]
 
 _CELLS_OF_A_CLIP: Final = CLIP_SECONDS * 1000 // CELL_MS
@@ -187,19 +188,15 @@ def _annotator_opinions(dataset: _Dataset, audience: _Audience) -> list[_Opinion
     ]
 
 
-def _agreement(
-    dataset: _Dataset, audience: _Audience, opinion: _Opinion, rng: np.random.Generator
-) -> tuple[list[float], Floats]:
+def _agreement(dataset: _Dataset, audience: _Audience, opinion: _Opinion, rng: np.random.Generator) -> tuple[list[float], Floats]:
     """Return tau with the consensus on one video for each of SCORES, and the weight of behaviour per clip."""
     video = opinion.video
     rows = slice(*dataset.first_clip[video : video + 2].tolist())
     ratings = dataset.ratings[video]
-    signals = Signals(*(part[..., rows] for part in audience.signals))
-    fused = fuse(
-        signals._replace(score_mean=opinion.mean, score_sd=np.full(len(opinion.mean), opinion.sd)),
-        audience.prior,
-    )
-    behaviour, _ = behaviour_opinion(signals.sessions, signals.clip_index, audience.prior)
+    signals = part_of(audience.signals, rows)
+    behaviour = fuse(signals, audience.prior).score
+    modelled = signals._replace(score_mean=opinion.mean, score_sd=np.full(len(opinion.mean), opinion.sd))
+    fused = fuse(modelled, audience.prior)
     own = ratings[audience.viewers[video]].mean(axis=0)
     scores = (fused.score, opinion.mean, behaviour, own, rng.random(len(own)))
     consensus = ratings[audience.others[video]].mean(axis=0)

@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 _FOLDER: Final = "tvsum"
 _FEATURES: Final = "audio_annotations_every15.npz"
-_PENALTIES: Final = 10.0 ** np.arange(0, 7)
+_PENALTIES: Final[Floats] = np.logspace(0, 6, 7)
 _FOLDS: Final = 5
 
 
@@ -70,9 +70,7 @@ def _split(features: Sequence[Floats], ratings: Sequence[Floats], train: list[in
     return AudioSplit(test, np.split(np.clip(said, 0.0, MAX_SCORE), edges), float(error[best]))
 
 
-def _ridge(
-    features: Sequence[Floats], ratings: Sequence[Floats], train: list[int], test: list[int], penalties: Floats
-) -> Floats:
+def _ridge(features: Sequence[Floats], ratings: Sequence[Floats], train: list[int], test: list[int], penalties: Floats) -> Floats:
     """Return what ridge regression on standardised features says, [clips of test, penalties]."""
     known, truth = (np.concatenate([values[video] for video in train]) for values in (features, ratings))
     center, scale = known.mean(axis=0), known.std(axis=0) + 1e-9

@@ -5,9 +5,10 @@ variance one over the sum. A missing signal has precision 0: it says nothing, ra
 has its supervised score, a clip without anything has the middle of the scale with a wide interval, and behaviour weighs
 more the more sessions there are.
 
-Behaviour: for each kind, the clip's rate against the rate that is usual at its position, in standard deviations of the
-library's rates, is an opinion whose variance is chance (what n sessions leave open) plus misfit (what the true rate itself
-does not say about worth). Celebrity importance is a bonus on top.
+Behaviour: let x be a kind's rate against the rate that is usual at the clip's position, in standard deviations of the
+library's true rates, and w the clip's worth in standard deviations of worth. A true rate that correlates with worth by r is
+r w plus a misfit of variance 1 - r**2, and n sessions add chance, of variance strength / n (of a Beta prior's rates). So x / r
+is an opinion on w without bias, of variance (1 - r**2 + strength / n) / r**2. Celebrity importance is a bonus on top.
 """
 
 from typing import Final, NamedTuple
@@ -27,11 +28,12 @@ INTERVAL_Z: Final = 1.6448536269514722
 """Half-width of a central 90 % interval in standard deviations."""
 
 _SIGN = np.array([1.0, 1.0, -1.0])
-_WORTH_OF_ONE_SD: Final = 2.0
-"""Points on 0-10 that one standard deviation of a library's rates stands for, and the spread of worth itself."""
+_WORTH_SD: Final = 2.0
+"""Spread of worth in a library, points on 0-10."""
 _CORRELATION = np.array([0.6, 0.5, 0.4])
 """Assumed correlation of a kind's true rate with worth, in the order of SIGNAL_KINDS."""
-_MISFIT = 1.0 / _CORRELATION**2 - 1.0
+_POINTS_OF_ONE_SD = _SIGN * _WORTH_SD / _CORRELATION
+_MISFIT = 1.0 - _CORRELATION**2
 _NOTHING_KNOWN_SD: Final = 2.5
 _CELEBRITY_BONUS: Final = 1.0
 _SMALLEST_SD: Final = 0.05
@@ -57,7 +59,7 @@ class Fused(NamedTuple):
     low: Floats
     high: Floats
     behaviour: Floats
-    """What behaviour alone says, on 0-10."""
+    """The score if there were nothing but behaviour, on 0-10."""
     supervised_weight: Floats
     """Parts of the whole precision; the weights of all parts and of the empty scale add up to 1."""
     behaviour_weight: Floats
@@ -78,6 +80,8 @@ def fuse(signals: Signals, prior: RatePrior) -> Fused:
         + behaviour * behaviour_mean
         + nothing * MIDDLE
     ) / total
+    # Few sessions make rates of 0 or 1, far out on any scale: shown is what they say to who expects the middle.
+    behaviour_alone = MIDDLE + (behaviour_mean - MIDDLE) * behaviour / (behaviour + _NOTHING_KNOWN_SD**-2)
     bonus = _CELEBRITY_BONUS * np.nan_to_num(signals.celebrity)
     half = INTERVAL_Z / np.sqrt(total)
     worth = mean + bonus
@@ -85,7 +89,7 @@ def fuse(signals: Signals, prior: RatePrior) -> Fused:
         score=np.clip(worth, 0.0, MAX_SCORE),
         low=np.clip(worth - half, 0.0, MAX_SCORE),
         high=np.clip(worth + half, 0.0, MAX_SCORE),
-        behaviour=np.where(behaviour > 0, np.clip(behaviour_mean, 0.0, MAX_SCORE), np.nan),
+        behaviour=np.where(behaviour > 0, np.clip(behaviour_alone, 0.0, MAX_SCORE), np.nan),
         supervised_weight=supervised / total,
         behaviour_weight=behaviour / total,
         ranker_weight=ranker / total,
@@ -94,7 +98,7 @@ def fuse(signals: Signals, prior: RatePrior) -> Fused:
 
 
 def behaviour_opinion(sessions: Floats, clip_index: NDArray[np.int64], prior: RatePrior) -> tuple[Floats, Floats]:
-    """Return what behaviour says of n clips: (mean on the 0-10 scale, precision; 0 where there was no exposure).
+    """Return what behaviour says of n clips: (mean, in points of 0-10 but not bound to it; precision, 0 without exposure).
 
     Args:
         sessions: [kinds, n] effective distinct sessions.
@@ -107,9 +111,10 @@ def behaviour_opinion(sessions: Floats, clip_index: NDArray[np.int64], prior: Ra
     expected = prior.mean[:, position_bin(clip_index)]
     strength = prior.strength[:, None]
     library_sd = np.sqrt(expected * (1 - expected) / (strength + 1))
-    opinion = MIDDLE + _WORTH_OF_ONE_SD * _SIGN[:, None] * (rate - expected) / library_sd
+    points = _POINTS_OF_ONE_SD[:, None]
+    opinion = MIDDLE + points * (rate - expected) / library_sd
     with np.errstate(divide="ignore"):
-        variance = _WORTH_OF_ONE_SD**2 * (strength / np.where(seen, exposures, 0.0) + _MISFIT[:, None])
+        variance = points**2 * (_MISFIT[:, None] + strength / np.where(seen, exposures, 0.0))
     precision = 1.0 / variance
     total = precision.sum(axis=0)
     mean = np.where(seen, (precision * opinion).sum(axis=0) / np.where(seen, total, 1.0), MIDDLE)

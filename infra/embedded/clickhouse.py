@@ -3,6 +3,7 @@
 import os
 import sys
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
@@ -74,11 +75,17 @@ class EmbeddedClickHouse:
         """Start the server and wait until it answers.
 
         Raises:
-            EmbeddedServerError: it is running already, or did not come up: the message ends with its last log
-            lines.
+            EmbeddedServerError: it is running already, its engine is not installed, or it did not come up: the message
+            holds its last log lines then.
         """
         if self._process is not None and self._process.alive:
             raise EmbeddedServerError(f"clickhouse at {self.url} is running already: stop() it first")
+        if find_spec("chdb") is None:
+            message = (
+                "the embedded clickhouse needs the extra `embedded`: pip install 'highlights[embedded]', or set "
+                "HIGHLIGHTS_CLICKHOUSE__URL to a ClickHouse of your own"
+            )
+            raise EmbeddedServerError(message)
         self._data_dir.mkdir(parents=True, exist_ok=True)
         process = ChildProcess("clickhouse", self._command(), self._data_dir / "server.log", self._environment())
         process.start()

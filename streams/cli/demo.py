@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,10 +73,17 @@ def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
     known = publish_supervised(source.supervised_messages(), settings.kafka)
     console.print(f"supervised outputs of {known} videos are in Kafka")
     began = time.monotonic()
-    with progress_bar() as progress, ThreadPoolExecutor(1) as sender:
+    interrupted = threading.Event()
+
+    def advance(count: int) -> None:
+        progress.advance(sending, count)
+        if interrupted.is_set():
+            raise InterruptedError
+
+    with progress_bar() as progress, ThreadPoolExecutor(1) as sender, _set_on_error(interrupted):
         sending = progress.add_task("sent   ", total=source.expected_events)
         applying = progress.add_task("applied", total=source.expected_events)
-        sent = sender.submit(publish_interactions, source, settings.kafka, sent=lambda count: progress.advance(sending, count))
+        sent = sender.submit(publish_interactions, source, settings.kafka, sent=advance)
         for applied in _applied(settings):
             progress.update(applying, completed=applied)
             if sent.done():
@@ -91,6 +99,16 @@ def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
     checked = audit(settings, client, ensure_topics(settings.kafka, settings.worker.group))
     for table in audit_tables(checked):
         console.print(table)
+
+
+@contextmanager
+def _set_on_error(event: threading.Event) -> Iterator[None]:
+    """Set the event when the block ends with an error, Ctrl-C included."""
+    try:
+        yield
+    except BaseException:
+        event.set()
+        raise
 
 
 def _applied(settings: Settings) -> Iterator[int]:

@@ -157,3 +157,10 @@ def test_two_processes_write_while_this_one_reads(server: EmbeddedClickHouse) ->
     assert all(number % 1_000 == 0 for number in seen)
     assert seen == sorted(seen)
     assert count(client) == 40_000
+
+
+def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where chdb is not installed, the error says which extra has it, and what to set instead."""
+    monkeypatch.setitem(sys.modules, "chdb", None)
+    with pytest.raises(EmbeddedServerError, match=r"highlights\[embedded\].*HIGHLIGHTS_CLICKHOUSE__URL"):
+        EmbeddedClickHouse(tmp_path, password="secret").start()

@@ -14,7 +14,9 @@ import pytest
 
 from tests.integration.running import eventually
 
-_EVENT = '{"schema_version":1,"kind":"%s","video_id":"film","session_id":"s%d","occurred_at_ms":1790000000000,"from_s":0,"to_s":%d}\n'
+_EVENT = (
+    '{"schema_version":1,"kind":"%s","video_id":"film","session_id":"s%d","occurred_at_ms":1790000000000,"from_s":0,"to_s":%d}\n'
+)
 
 
 class Terminal:
@@ -119,6 +121,19 @@ def test_the_demo_ends_with_a_feed_and_a_clean_audit_and_leaves_nothing(terminal
     assert shown.returncode == 0, shown.stderr
     assert "out of ClickHouse" in shown.stdout
     assert "audit: 0 differences" in shown.stdout
+
+
+def test_ctrl_c_ends_the_demo_and_leaves_nothing(terminal: Terminal) -> None:
+    """Ctrl-C in the middle stops all processes and removes the folder."""
+    terminal.env["TMPDIR"] = str(terminal.folder)
+    demo = terminal.start("demo", "--events", "3000000")
+    eventually(lambda: "supervised outputs" in terminal.said("demo"), f"the middle of the demo; {terminal.said('demo')}")
+    children = psutil.Process(demo.pid).children(recursive=True)
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(90) == 130, terminal.said("demo")
+    assert len(children) >= 3
+    eventually(lambda: not any(child.is_running() for child in children), "the end of all processes")
+    assert not list(terminal.folder.glob("highlights-demo-*"))
 
 
 def test_help_names_every_command(terminal: Terminal) -> None:

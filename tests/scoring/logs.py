@@ -22,10 +22,11 @@ START_MS = 1_790_000_000_000
 
 VIDEOS = ("v1", "v9", "v6", "v3")
 """All but v3 belong to partition 1 of 3."""
-SESSIONS = ("s1", "s2", "s3")
+SESSIONS = ("s1", "s2")
 
 _PAGE_MS = 320_000
 _STEPS_MS = (0, 1, 2_999, 3_000, 3_001, 10_000, 39_999, 40_000, 40_001, 200_000, 960_000, 2_000_000, -1, -3_000, -20_000, -50_000)
+_SMALL_STEPS_MS = (0, 1, 500, 2_999, 3_000, 3_001, -1, -500)
 _POSITIONS_MS = (0, 1, 4_999, 5_000, 5_001, 9_999, 10_000, 15_000, _PAGE_MS - 5_001, _PAGE_MS - 5_000, _PAGE_MS, _PAGE_MS + 5_000)
 _FAR_MS = (2 * _PAGE_MS, 40 * _PAGE_MS, int(MAX_POSITION_S) * 1000 - 1, int(MAX_POSITION_S) * 1000)
 
@@ -38,7 +39,7 @@ def events(draw: st.DrawFn, most: int = 40) -> list[Event]:
     near = st.sampled_from(_POSITIONS_MS) | st.integers(0, 50_000)
     position = st.sampled_from(_POSITIONS_MS + _FAR_MS) if draw(st.integers(0, 4)) == 0 else near
     for _ in range(draw(st.integers(0, most))):
-        step = draw(st.sampled_from(_STEPS_MS[:7]) | st.sampled_from(_STEPS_MS))
+        step = draw(st.sampled_from(_SMALL_STEPS_MS) | st.sampled_from(_STEPS_MS))
         time = now + step
         now = max(now, time)
         kind = draw(st.sampled_from(KINDS))

@@ -198,6 +198,19 @@ def test_a_seek_soon_after_another_makes_the_first_searching() -> None:
     assert int(found.clock.searching[0]) == 1
 
 
+def test_a_seek_that_arrives_after_a_later_one_is_searching() -> None:
+    """Of two seeks out of order the later one waits on, and the older one is dropped."""
+    log = [
+        _play(0, "s1", START_MS, 30_000, 5_000, kind="rewind"),
+        _play(1, "s1", START_MS - 1_000, 5_000, 36_000, kind="fast_forward"),
+        _play(2, "s1", START_MS + 9_000, 5_000, 6_000),
+    ]
+    found = statistics()
+    counts = _one_clip(found, log)[1]
+    assert (counts["rewind"], counts["fast_forward"]) == (1, 0)
+    assert int(found.clock.searching[0]) == 1
+
+
 def test_a_forgotten_session_counts_anew() -> None:
     """After the session window a session that comes back is another one."""
     again_ms = START_MS + LIMITS.window_ms + 1

@@ -147,6 +147,8 @@ def test_crashes_leave_no_trace(source: list[Message], supervised: list[Message]
     expected = _uninterrupted(source, supervised)
     assert_same_state(world.state, expected)
     _assert_rows(world, expected)
+    world.restart()
+    assert_same_state(world.state, expected)
 
 
 @_law
@@ -300,3 +302,15 @@ def test_state_made_under_other_rules_is_refused(state: PartitionState, words: s
         state.recover(key, value)
     with pytest.raises(StateError, match=f"{words}.*: set them back, or start a new state"):
         state.finish_recovery()
+
+
+def test_the_clock_of_events_survives_a_crash() -> None:
+    """An event that is too late for the clock before a crash is too late after it."""
+    newest = Event(0, START_MS, "play", "v1", "s", START_MS, 0, 10_000)
+    late = Event(1, START_MS, "play", "v1", "t", START_MS - LIMITS.window_ms - 1, 0, 10_000)
+    world = World([Message(event.offset, event.stamp_ms, message(event)) for event in (newest, late)], [])
+    world.apply(1)
+    world.flush()
+    world.restart()
+    world.apply(1)
+    assert world.state.ledger.dead_letters == {"too_late": 1}

@@ -83,3 +83,15 @@ def test_the_prior_is_published_once_and_again_at_each_fit() -> None:
         assert flush is not None
         rows.append(sorted(set(flush.prior["prior_offset"].to_pylist())))
     assert rows == [[0], [], [1 << 12]]
+
+
+def test_watched_clips_of_the_page_are_published_again_with_its_new_offset() -> None:
+    """An output for a neighbour changes the supervised offset in the row of a watched clip, so that row is sent, too."""
+    event = Event(0, START_MS, "play", _OURS, "s", START_MS, 0, 10_000)
+    world = World([Message(0, START_MS, message(event))], [_output(0, {5: 1}), _output(1, {9: 2})])
+    world.apply(1)
+    world.flush()
+    world.cache(2)
+    world.flush()
+    assert {clip: world.clip_scores[clip] for clip in known_rows(world.state)} == known_rows(world.state)
+    assert world.clip_scores[_OURS, 0]["supervised_offset"] == 1
