@@ -4,6 +4,7 @@ import signal
 
 from confluent_kafka import Consumer
 
+from infra.embedded.stack import EmbeddedStack
 from schemas.dead_letters import Reason
 from schemas.topics import DEAD_LETTERS, SUPERVISED_SCORES
 from streams.kafka import connection, topic_name
@@ -74,6 +75,34 @@ def test_two_workers_share_and_hand_over(system: System) -> None:
     system.wait_for(sent)
     result = system.audit()
     assert result.differences == 0, [part.shown for part in result.partitions]
+    assert sum(part.consumed for part in result.partitions) == sent
+
+
+def test_clickhouse_away_for_a_while_loses_nothing(system: System, stack: EmbeddedStack) -> None:
+    """While ClickHouse is down nothing is committed; when it is back, all that was missed is published."""
+    system.start_worker()
+    sent = system.send_simulated(5_000)
+    system.wait_for(sent)
+    stack.clickhouse.kill()
+    sent += system.send_simulated(10_000, seed=2)
+    eventually(lambda: "flush failed" in system.log, "a failed flush")
+    assert system.committed() < sent
+    stack.clickhouse.start()
+    system.wait_for(sent)
+    assert system.audit().differences == 0
+
+
+def test_kafka_killed_and_back_loses_nothing(system: System, stack: EmbeddedStack) -> None:
+    """A broker that dies and comes back leaves every interaction counted once."""
+    system.start_worker()
+    sent = system.send_simulated(5_000)
+    system.wait_for(sent)
+    stack.kafka.kill()
+    stack.kafka.start()
+    sent += system.send_simulated(10_000, seed=2)
+    system.wait_for(sent)
+    result = system.audit()
+    assert result.differences == 0
     assert sum(part.consumed for part in result.partitions) == sent
 
 
