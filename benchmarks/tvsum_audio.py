@@ -74,9 +74,10 @@ def _ridge(features: Sequence[Floats], ratings: Sequence[Floats], train: list[in
     """Return what ridge regression on standardised features says, [clips of test, penalties]."""
     known, truth = (np.concatenate([values[video] for video in train]) for values in (features, ratings))
     center, scale = known.mean(axis=0), known.std(axis=0) + 1e-9
-    left, strength, right = np.linalg.svd((known - center) / scale, full_matrices=False)
-    told = left.T @ (truth - truth.mean())
-    weights = right.T @ (strength[:, None] * told[:, None] / (strength[:, None] ** 2 + penalties))
+    standard = (known - center) / scale
+    strength, basis = np.linalg.eigh(standard.T @ standard)
+    told = basis.T @ (standard.T @ (truth - truth.mean()))
+    weights = basis @ (told[:, None] / (np.maximum(strength, 0.0)[:, None] + penalties))
     unknown = (np.concatenate([features[video] for video in test]) - center) / scale
     answer: Floats = truth.mean() + unknown @ weights
     return answer

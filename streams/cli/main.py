@@ -9,6 +9,7 @@ import typer
 from infra.embedded.process import EmbeddedServerError
 from infra.embedded.stack import CLICKHOUSE_PORT, KAFKA_PORT
 from schemas.errors import HighlightsError
+from streams.cli import dead_letters
 from streams.cli import demo as demonstration
 from streams.cli import replay as replaying
 from streams.cli import up as embedded
@@ -25,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+app.add_typer(dead_letters.app, name="dead-letters")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 

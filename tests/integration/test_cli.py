@@ -77,9 +77,17 @@ def test_up_worker_replay_feed_explain_audit(terminal: Terminal, up: subprocess.
     rate = explanation["rates"]["share"]
     assert 0 <= rate["low"] <= rate["mean"] <= rate["high"] <= 1
     assert "film:0" in terminal.run("explain", "film:0").stdout
+    letters = json.loads(terminal.run("dead-letters", "list", "--json").stdout)
+    assert [(letter["reason"], letter["value"]) for letter in letters] == [("invalid_json", "no event")]
+    assert "no event" in terminal.run("dead-letters", "show", letters[0]["place"]).stdout
+    assert json.loads(terminal.run("dead-letters", "replay", "--json").stdout) == {"replayed": 1}
+    eventually(lambda: len(json.loads(terminal.run("dead-letters", "list", "--json").stdout)) == 2, "the letter comes back")
+    assert json.loads(terminal.run("dead-letters", "replay", "--json").stdout) == {"replayed": 1}
+    assert json.loads(terminal.run("dead-letters", "list", "--reason", "too_late", "--json").stdout) == []
+    eventually(lambda: len(json.loads(terminal.run("dead-letters", "list", "--json").stdout)) == 3, "it comes back again")
     audited = terminal.run("audit", "--json")
     assert audited.returncode == 0, audited.stdout
-    assert sum(part["consumed"] for part in json.loads(audited.stdout)["partitions"]) == 11
+    assert sum(part["consumed"] for part in json.loads(audited.stdout)["partitions"]) == 13
     worker.send_signal(signal.SIGINT)
     assert worker.wait(30) == 0
     children = psutil.Process(up.pid).children()
@@ -139,5 +147,5 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(terminal: Terminal) -> None:
 def test_help_names_every_command(terminal: Terminal) -> None:
     """`--help` lists the commands with a line each."""
     said = terminal.run("--help").stdout
-    for name in ("up", "worker", "replay", "feed", "explain", "audit", "demo"):
+    for name in ("up", "worker", "replay", "feed", "explain", "audit", "dead-letters", "demo"):
         assert re.search(rf"\b{name}\b", said)

@@ -265,3 +265,9 @@ def test_judge_and_contract_agree_on_a_duplicate_field() -> None:
     assert not isinstance(judged, Rejection)
     assert judged.video_id == "v2"
     assert decode([value], _KEY, _LIMIT)[0].video_id(0) == b"v2"
+
+
+def test_every_byte_in_an_identifier_is_judged_as_the_contract_judges_it() -> None:
+    """Each of the 256 bytes, in each identifier, is let in or refused by both."""
+    fields = (b"v1", b"s1")
+    _check([_play().replace(b'"' + field + b'"', b'"x' + bytes([byte]) + b'"') for field in fields for byte in range(256)])

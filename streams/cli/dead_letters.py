@@ -1,0 +1,57 @@
+"""`highlights dead-letters`: what could not be applied, why, and another try."""
+
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+
+from schemas.dead_letters import Reason
+from streams import dead_letters
+from streams.cli.environment import load_settings
+from streams.cli.output import console, print_json
+
+app = typer.Typer(help="Messages that could not be applied: list them, show one, send them again.", no_args_is_help=True)
+
+ReasonOption = Annotated[Reason | None, typer.Option(help="Only letters with this reason.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+
+@app.command("list")
+def list_letters(
+    reason: ReasonOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """List dead letters, oldest first."""
+    letters = dead_letters.read(load_settings(), reason=reason or "", limit=limit)
+    if json:
+        print_json([letter.model_dump() for letter in letters])
+        return
+    table = Table(title=f"{len(letters)} dead letters", box=box.SIMPLE_HEAD)
+    for name in ("place", "reason", "detail", "from", "bytes"):
+        table.add_column(name)
+    for letter in letters:
+        table.add_row(letter.place, letter.reason, letter.detail, letter.source, f"{letter.size:,}")
+    console.print(table)
+
+
+@app.command()
+def show(place: Annotated[str, typer.Argument(help="PARTITION:OFFSET, as the list shows it.")], json: JsonOption = False) -> None:
+    """Show one dead letter with its content."""
+    letter = dead_letters.show(load_settings(), place).model_dump()
+    if json:
+        print_json(letter)
+    else:
+        for name, value in letter.items():
+            console.print(f"[bold]{name}[/]  {value}", highlight=False)
+
+
+@app.command()
+def replay(json: JsonOption = False) -> None:
+    """Send all letters to their topic again, each once; what still cannot be applied comes back as a new letter."""
+    sent = dead_letters.replay(load_settings())
+    if json:
+        print_json({"replayed": sent})
+    else:
+        console.print(f"{sent:,} dead letters sent again")
