@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.interactions import Identifier
 from schemas.limits import CLIP_SECONDS, MAX_POSITION_S, MAX_SCORE
@@ -40,3 +40,13 @@ class SupervisedOutput(BaseModel):
     model_version: Name
     category: Name | None = None
     clips: Annotated[tuple[SupervisedClip, ...], Field(strict=False)]
+
+    @field_validator("clips")
+    @classmethod
+    def _each_clip_once(cls, clips: tuple[SupervisedClip, ...]) -> tuple[SupervisedClip, ...]:
+        seen = [clip.clip_index for clip in clips]
+        if len(set(seen)) < len(seen):
+            twice = next(index for index in seen if seen.count(index) > 1)
+            message = f"clip_index {twice} stands there more than once: give each clip one entry"
+            raise ValueError(message)
+        return clips

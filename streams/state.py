@@ -237,7 +237,7 @@ class PartitionState:
             self._touched = True
             self.ledger.supervised_offset = offset
             try:
-                output = SupervisedOutput.model_validate_json(value or b"")
+                output = _withdrawal(chunk.keys[row]) if value is None else SupervisedOutput.model_validate_json(value)
             except ValidationError as error:
                 self._bury(chunk, row, rejection_of(error))
                 continue
@@ -304,3 +304,9 @@ class PartitionState:
         old = [key for key in self._segment_keys - kept if changelog.segment_number(key) not in needed]
         self._segment_keys = (self._segment_keys | kept).difference(old)
         return [*((key, None) for key in sorted(old)), *new]
+
+
+def _withdrawal(key: bytes | None) -> SupervisedOutput:
+    """Return what a message without a value says: nothing more is known of the video that its key names."""
+    video_id = (key or b"").decode(errors="replace")
+    return SupervisedOutput(schema_version=1, video_id=video_id, model_version="withdrawn", clips=())

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
-from scoring.fusion import MIDDLE, Fused, Signals, fuse
+from scoring.fusion import MIDDLE, Fused, Signals, behaviour_opinion, fuse
 from scoring.rates import POSITION_BINS, RatePrior, first_prior
 
 _NAN = float("nan")
@@ -138,6 +138,28 @@ def test_usual_rates_leave_the_score_alone() -> None:
     prior = first_prior()
     sessions = [1_000.0, *(1_000 * prior.mean[:, 0])]
     assert _fuse(_one(sessions), prior).behaviour == pytest.approx(MIDDLE)
+
+
+@pytest.mark.parametrize("exposures", [20, 2_000])
+def test_the_opinion_of_behaviour_has_no_bias_and_an_honest_precision(exposures: int) -> None:
+    """Rates that follow worth as assumed (correlations 0.6, 0.5, 0.4; spread 2 points) tell worth 7 on average, as precisely as said."""
+    rng, count, strength, mean = np.random.default_rng(5), 20_000, 200.0, 0.5
+    prior = RatePrior(np.full((3, POSITION_BINS), mean), np.full(3, strength), 0)
+    follows = np.array([0.6, 0.5, -0.4])[:, None]
+    deviation = follows * (7 - MIDDLE) / 2 + np.sqrt(1 - follows**2) * rng.standard_normal((3, count))
+    rate = mean + deviation * np.sqrt(mean * (1 - mean) / (strength + 1))
+    sessions = np.vstack([np.full(count, exposures), rng.binomial(exposures, rate)]).astype(np.float64)
+    opinion, precision = behaviour_opinion(sessions, np.zeros(count, np.int64), prior)
+    assert opinion.mean() == pytest.approx(7, abs=0.15)
+    assert opinion.std() == pytest.approx(precision[0] ** -0.5, rel=0.03)
+
+
+@given(_signals(), _priors())
+def test_behaviour_is_the_score_of_behaviour_alone(signals: Signals, prior: RatePrior) -> None:
+    """What is shown of behaviour is the score that the clip would have without model, ranker and celebrity."""
+    alone = _fuse(_one(signals.sessions[:, 0].tolist(), clip=int(signals.clip_index[0])), prior)
+    fused = _fuse(signals, prior)
+    assert fused.behaviour == pytest.approx(alone.score if signals.sessions[PLAY, 0] > 0 else _NAN, nan_ok=True)
 
 
 @given(st.floats(0, 10), st.floats(0, 1))

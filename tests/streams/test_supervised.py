@@ -95,3 +95,24 @@ def test_watched_clips_of_the_page_are_published_again_with_its_new_offset() -> 
     world.flush()
     assert {clip: world.clip_scores[clip] for clip in known_rows(world.state)} == known_rows(world.state)
     assert world.clip_scores[_OURS, 0]["supervised_offset"] == 1
+
+
+def test_a_message_without_a_value_withdraws_the_output() -> None:
+    """After a tombstone nothing is known of the video's clips any more."""
+    state = new_state()
+    state.apply_supervised(chunk_of([_output(0, {0: 1, 40: 2})], "supervised-scores"))
+    tombstone = chunk_of([Message(1, START_MS, None)], "supervised-scores")
+    state.apply_supervised(tombstone._replace(keys=[_OURS.encode()]))
+    flush = state.take_flush()
+    assert flush is not None
+    assert _scores(flush) == {0: None, 40: None}
+    assert flush.dead_letters == []
+
+
+def test_a_tombstone_without_a_key_goes_to_the_dead_letters() -> None:
+    """Nobody knows which video it means."""
+    state = new_state()
+    state.apply_supervised(chunk_of([Message(0, START_MS, None)], "supervised-scores")._replace(keys=[None]))
+    flush = state.take_flush()
+    assert flush is not None
+    assert len(flush.dead_letters) == 1
