@@ -1,6 +1,7 @@
 """The agreement benchmark, at its smallest size, as a person runs it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ _ROOT = Path(__file__).parents[2]
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks.agreement", *arguments]
-    return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=300, check=False)
+    wide = os.environ | {"COLUMNS": "500"}
+    return subprocess.run(command, cwd=_ROOT, env=wide, capture_output=True, text=True, timeout=300, check=False)
 
 
 def _json(*arguments: str) -> Any:
@@ -80,4 +82,4 @@ def test_a_folder_without_tvsum_is_an_error_that_says_so(tmp_path: Path) -> None
     done = _run("tvsum", "--data", str(tmp_path))
     assert done.returncode == 2
     assert "--data" in done.stderr
-    assert "ydata-tvsum50.mat" in done.stderr.replace("\n", "")
+    assert "ydata-tvsum50.mat" in done.stderr

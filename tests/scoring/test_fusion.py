@@ -142,7 +142,7 @@ def test_usual_rates_leave_the_score_alone() -> None:
 
 @pytest.mark.parametrize("exposures", [20, 2_000])
 def test_the_opinion_of_behaviour_has_no_bias_and_an_honest_precision(exposures: int) -> None:
-    """Rates that follow worth as assumed (correlations 0.6, 0.5, 0.4; spread 2 points) tell worth 7 on average, as precisely as said."""
+    """Rates that follow worth as assumed tell a worth of 7 on average, and scatter round it as widely as the precision says."""
     rng, count, strength, mean = np.random.default_rng(5), 20_000, 200.0, 0.5
     prior = RatePrior(np.full((3, POSITION_BINS), mean), np.full(3, strength), 0)
     follows = np.array([0.6, 0.5, -0.4])[:, None]
