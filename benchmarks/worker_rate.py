@@ -32,6 +32,8 @@ from streams.settings import Settings
 
 _START_MS = 1_790_000_000_000
 _DEADLINE_S = 300.0
+_CORES = sorted(os.sched_getaffinity(0))
+"""The worker has the last one to itself; Kafka, ClickHouse and this script share the others."""
 
 
 def main(
@@ -41,6 +43,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure some rounds; print each."""
+    _take_cores(_CORES[:-1] or _CORES)
     results = [measure(events, videos, seed) for seed in range(1, rounds + 1)]
     if as_json:
         print(json.dumps(results, indent=2))
@@ -70,7 +73,7 @@ def _run_worker(settings: Settings, total: int) -> dict[str, float]:
     env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
     started = time.monotonic()
     command = [sys.executable, "-m", "streams.cli", "worker"]
-    worker = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=_own_core)
+    worker = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: _take_cores(_CORES[-1:]))
     try:
         watched = psutil.Process(worker.pid)
         first, first_count, cpu_before = _wait_for(settings, 1, watched)
@@ -93,10 +96,8 @@ def _run_worker(settings: Settings, total: int) -> dict[str, float]:
     }
 
 
-def _own_core() -> None:
-    """Put the worker on the last core."""
-    cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[-1]})
+def _take_cores(cores: list[int]) -> None:
+    os.sched_setaffinity(0, cores)
 
 
 def _wait_for(settings: Settings, wanted: int, worker: psutil.Process) -> tuple[float, int, float]:

@@ -21,7 +21,7 @@ _CLIP_BITS: Final = 1 << np.arange(CLIPS_PER_PAGE, dtype=np.int64)
 
 
 def next_fit_after(offset: int) -> int:
-    """Return the first offset beyond `offset` at which the prior is fitted: powers of two, then every 4,194,304.
+    """Return the first offset beyond `offset` at which the prior is fitted: 4,096, 16,384 ... 1,048,576, then every 4,194,304.
 
     The schedule is in offsets, so that the same log gives the same priors however it is cut into chunks.
     """
@@ -29,7 +29,7 @@ def next_fit_after(offset: int) -> int:
         return (offset // _FITS_EVERY + 1) * _FITS_EVERY
     at = _FIRST_FIT
     while at <= offset:
-        at *= 2
+        at *= 4
     return at
 
 
