@@ -34,6 +34,7 @@ _SHOWN = 20
 _STATE_COLUMNS = ("era", "counts", "decayed", "latest_ms", "changed_offset", "score_mean", "score_sd", "celebrity")
 _UNCOMPARED = {"published_at"}
 _OF_SUPERVISED = {"supervised_offset", "version"}
+"""Not compared where there is no supervised score: compaction may have removed the message that withdrew it."""
 
 
 class Difference(BaseModel):

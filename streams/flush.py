@@ -150,6 +150,7 @@ class Flusher:
             for partition, state in self._store.states.items()
         )
         metrics.UNFLUSHED.set(unflushed)
+        metrics.CLIPS.set(self._store.clips)
         if unflushed < self._settings.worker.max_unflushed_interactions:
             self._room.set()
         else:

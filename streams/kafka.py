@@ -116,7 +116,7 @@ class VerifiedProducer:
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000,
                 "queue.buffering.max.kbytes": 256 << 10,
-                "message.max.bytes": 16 << 20,
+                "message.max.bytes": 17 << 20,
                 "partitioner": "murmur2_random",
                 "delivery.timeout.ms": 30_000,
                 "log_level": 3,
@@ -133,13 +133,20 @@ class VerifiedProducer:
         partition: int | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> None:
-        """Queue one message, waiting while the queue is full."""
+        """Queue one message, waiting while the queue is full.
+
+        Raises:
+            DeliveryError: it cannot be sent at all.
+        """
         where = {} if partition is None else {"partition": partition}
         while True:
             try:
                 self._producer.produce(topic, value=value, key=key, headers=list(headers), on_delivery=self._delivered, **where)
             except BufferError:
                 self._producer.poll(0.1)
+            except KafkaException as error:
+                message = f"Kafka does not take a message of {len(value or b'')} bytes for {topic}: {error.args[0].str()}"
+                raise DeliveryError(message) from error
             else:
                 return
 

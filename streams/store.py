@@ -12,6 +12,7 @@ import structlog
 from faust.stores.base import Store
 from faust.types import TP, EventT
 
+from scoring.statistics.pages import CLIPS_PER_PAGE
 from streams.state import PartitionState
 
 log = structlog.get_logger()
@@ -55,8 +56,8 @@ class ColumnStore(Store):  # type: ignore[misc]
 
     @property
     def clips(self) -> int:
-        """Clips in state that have been watched or scored, about: pages times clips in a page."""
-        return sum(int(state.statistics.pages.size[0]) for state in self.states.values()) * 32
+        """Clips that state has room for."""
+        return sum(int(state.statistics.pages.size[0]) for state in self.states.values()) * CLIPS_PER_PAGE
 
     def reset_state(self) -> None:
         """Do nothing: there are no local files."""

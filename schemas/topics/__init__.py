@@ -54,6 +54,8 @@ class Topic(BaseModel):
     """Default number of partitions. Topics with the same key have the same number."""
     cleanup: Literal["delete", "compact"]
     retention_hours: Annotated[int, Field(ge=1)] | None = None
+    max_message_mib: Annotated[int, Field(ge=1)] = 16
+    """Largest message, MiB."""
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
     schema_version: int | None = None
@@ -63,7 +65,7 @@ class Topic(BaseModel):
 
     def config(self) -> dict[str, str]:
         """Return the topic's settings as Kafka names them."""
-        config: dict[str, Any] = {"cleanup.policy": self.cleanup, "max.message.bytes": 16 << 20}
+        config: dict[str, Any] = {"cleanup.policy": self.cleanup, "max.message.bytes": self.max_message_mib << 20}
         if self.retention_hours:
             config["retention.ms"] = self.retention_hours * 3_600_000
         return {name: str(value) for name, value in config.items()}

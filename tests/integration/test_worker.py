@@ -116,7 +116,7 @@ def test_broken_messages_become_dead_letters_with_their_bytes(system: System) ->
         _play("v1", START_MS + 100 * 365 * 86_400_000)[1]: Reason.INVALID_FIELD,
         _play("v1", 4_000_000_000_000)[1]: Reason.CLOCK_AHEAD,
         _play("v1", START_MS - 86_400_000)[1]: Reason.TOO_LATE,
-        b"x" * 100_000: Reason.TOO_LARGE,
+        b"x" * 10_000_000: Reason.TOO_LARGE,
     }
     system.start_worker()
     system.send_raw([_play("v1")])
