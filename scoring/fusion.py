@@ -56,6 +56,8 @@ class Fused(NamedTuple):
     """Fused scores of n clips and the parts they are made of. NaN where a part is missing."""
 
     score: Floats
+    worth: Floats
+    """The score before it is bounded to 0-10: it orders clips that stand at a bound."""
     low: Floats
     high: Floats
     behaviour: Floats
@@ -87,6 +89,7 @@ def fuse(signals: Signals, prior: RatePrior) -> Fused:
     worth = mean + bonus
     return Fused(
         score=np.clip(worth, 0.0, MAX_SCORE),
+        worth=worth,
         low=np.clip(worth - half, 0.0, MAX_SCORE),
         high=np.clip(worth + half, 0.0, MAX_SCORE),
         behaviour=np.where(behaviour > 0, np.clip(behaviour_alone, 0.0, MAX_SCORE), np.nan),

@@ -21,7 +21,7 @@ SELECT {", ".join(HighlightRow.model_fields)}
 FROM highlights
 WHERE ({{video:String}} = '' OR video_id = {{video:String}})
   AND ({{tag:String}} = '' OR tags[{{tag:String}}] >= {_LEAST_TAG_PROBABILITY})
-ORDER BY score DESC, clip_id
+ORDER BY worth DESC, clip_id
 LIMIT {{top:UInt32}}
 """
 

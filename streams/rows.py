@@ -27,6 +27,7 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa
         "video_id": _video_ids(statistics, row),
         "clip_index": signals.clip_index.astype(np.uint32),
         "score": _float(fused.score),
+        "worth": _float(fused.worth),
         "score_low": _float(fused.low),
         "score_high": _float(fused.high),
         "supervised_score": _float(signals.score_mean),

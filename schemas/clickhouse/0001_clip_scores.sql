@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS clip_scores
     video_id String,
     clip_index UInt32,
     score Float32 COMMENT 'fused score, 0-10',
+    worth Float32 COMMENT 'the score before it is bounded to 0-10: order by it',
     score_low Float32 COMMENT 'central 90 % interval',
     score_high Float32,
     supervised_score Nullable(Float32) COMMENT 'mean of the supervised score distribution, 0-10',

@@ -37,6 +37,8 @@ class HighlightRow(BaseModel):
 
     clip_id: str
     score: float
+    worth: float
+    """The score before it is bounded to 0-10; the feed's order."""
     score_low: float
     score_high: float
     supervised_score: float | None

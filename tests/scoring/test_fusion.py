@@ -179,3 +179,10 @@ def test_clips_are_fused_one_by_one() -> None:
     )
     for place, one in enumerate(signals):
         np.testing.assert_array_equal([part[place] for part in together], list(_fuse(one)))
+
+
+def test_worth_orders_clips_whose_scores_stand_at_the_bound() -> None:
+    """Of two clips at 10, the one that more sessions shared is worth more."""
+    fewer, more = (_fuse(_one([1000.0, shares, 500.0, 0.0])) for shares in (600.0, 900.0))
+    assert fewer.score == more.score == 10.0
+    assert more.worth > fewer.worth > 10.0
