@@ -39,6 +39,7 @@ _SHOWN = 15
 def demo(settings: Settings, *, events: int, videos: int, seed: int) -> None:
     """Run the demo."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
     with tempfile.TemporaryDirectory(prefix="highlights-demo-") as folder:
         data_dir = Path(folder)
         settings = settings.model_copy(update={"data_dir": data_dir})
