@@ -16,16 +16,14 @@ from typing import Annotated
 
 import psutil
 import typer
-from confluent_kafka import Consumer, KafkaException
 from rich.console import Console
 from rich.table import Table
 
 from infra.embedded.stack import EmbeddedStack
-from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
 from streams.cli.up import prepare
-from streams.kafka import connection, ensure_topics, partitions_of
+from streams.kafka import CommittedInteractions
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
@@ -102,14 +100,10 @@ def _take_cores(cores: list[int]) -> None:
 
 def _wait_for(settings: Settings, wanted: int, worker: psutil.Process) -> tuple[float, int, float]:
     """Return (time, interactions committed, CPU seconds used) as soon as that many are committed."""
-    consumer = Consumer(connection(settings.kafka) | {"group.id": settings.worker.group, "log_level": 0})
-    partitions = partitions_of(INTERACTIONS, ensure_topics(settings.kafka, settings.worker.group))
+    watched = CommittedInteractions(settings.kafka, settings.worker.group)
     end = time.monotonic() + _DEADLINE_S
     while time.monotonic() < end:
-        try:
-            committed = sum(max(0, place.offset) for place in consumer.committed(partitions, timeout=10))
-        except KafkaException:
-            committed = 0
+        committed = watched.count()
         if committed >= wanted:
             used = worker.cpu_times()
             return time.monotonic(), committed, used.user + used.system

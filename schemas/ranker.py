@@ -8,8 +8,6 @@ from schemas.interactions import Identifier
 from schemas.limits import MAX_SCORE
 from schemas.supervised import ClipIndex, Name
 
-SCHEMA_VERSION = 1
-
 
 class RankerClip(BaseModel):
     """A release's opinion on one clip."""

@@ -1,10 +1,11 @@
 """Kafka as confluent-kafka sees it: connection settings, topics, and a producer whose deliveries are verified."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.errors import ConfigurationError, ContractError, DeliveryError
@@ -174,3 +175,21 @@ class VerifiedProducer:
 def partitions_of(topic: str, partitions: int) -> list[TopicPartition]:
     """Return the partitions of a topic."""
     return [TopicPartition(topic, partition) for partition in range(partitions)]
+
+
+class CommittedInteractions:
+    """Watches how far a consumer group has committed the source."""
+
+    def __init__(self, settings: KafkaSettings, group: str) -> None:
+        """Connect, without joining the group."""
+        topic = topic_name(settings, INTERACTIONS)
+        self._consumer = Consumer(connection(settings) | {"group.id": group, "log_level": 0})
+        self._partitions = partitions_of(topic, len(self._consumer.list_topics(topic, timeout=10).topics[topic].partitions))
+        self._count = 0
+
+    def count(self) -> int:
+        """Return the number of offsets before the committed ones; what it was last, while the group has no coordinator."""
+        with suppress(KafkaException):
+            places = self._consumer.committed(self._partitions, timeout=10)
+            self._count = sum(max(0, place.offset) for place in places)
+        return self._count

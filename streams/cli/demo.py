@@ -9,15 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, KafkaException
 
 from infra.embedded.stack import EmbeddedStack
 from schemas.errors import DeliveryError
-from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import audit
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
@@ -25,7 +23,7 @@ from streams.cli.output import audit_tables, console, explanation_table, feed_ta
 from streams.cli.replay import now_ms, progress_bar
 from streams.cli.up import describe, prepare
 from streams.feed import explain, feed
-from streams.kafka import connection, ensure_topics, partitions_of, topic_name
+from streams.kafka import CommittedInteractions, ensure_topics
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
@@ -114,13 +112,10 @@ def _set_on_error(event: threading.Event) -> Iterator[None]:
 
 def _applied(settings: Settings) -> Iterator[int]:
     """Yield how many interactions are applied and in ClickHouse, until nothing has moved for long."""
-    topic = topic_name(settings.kafka, INTERACTIONS)
-    consumer = Consumer(connection(settings.kafka) | {"group.id": settings.worker.group, "log_level": 0})
-    partitions = partitions_of(topic, len(consumer.list_topics(topic, timeout=10).topics[topic].partitions))
-    applied, last, moved = 0, -1, time.monotonic()
+    committed = CommittedInteractions(settings.kafka, settings.worker.group)
+    last, moved = -1, time.monotonic()
     while time.monotonic() - moved < _WORKER_START_S:
-        with suppress(KafkaException):  # the group's coordinator comes up with the first worker
-            applied = sum(max(0, place.offset) for place in consumer.committed(partitions, timeout=10))
+        applied = committed.count()
         if applied != last:
             last, moved = applied, time.monotonic()
         yield applied

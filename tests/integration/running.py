@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, KafkaException
 
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import Audit, audit
-from streams.kafka import VerifiedProducer, connection, ensure_topics, partitions_of, topic_name
+from streams.cli.environment import as_environment
+from streams.kafka import CommittedInteractions, VerifiedProducer, ensure_topics, topic_name
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
@@ -25,14 +25,10 @@ _DEADLINE_S = 90.0
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment variables that give a child process the same settings."""
     kafka, house, worker = settings.kafka, settings.clickhouse, settings.worker
-    return {
+    return as_environment(settings) | {
         "HIGHLIGHTS_DATA_DIR": str(settings.data_dir),
-        "HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers or "",
         "HIGHLIGHTS_KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
         "HIGHLIGHTS_KAFKA__INTERACTIONS_PARTITIONS": str(kafka.interactions_partitions),
-        "HIGHLIGHTS_CLICKHOUSE__URL": house.url or "",
-        "HIGHLIGHTS_CLICKHOUSE__USER": house.user,
-        "HIGHLIGHTS_CLICKHOUSE__PASSWORD": house.password.get_secret_value(),
         "HIGHLIGHTS_CLICKHOUSE__DATABASE": house.database,
         "HIGHLIGHTS_WORKER__GROUP": worker.group,
         "HIGHLIGHTS_WORKER__FLUSH_INTERVAL_S": str(worker.flush_interval_s),
@@ -59,7 +55,7 @@ class System:
         clickhouse.migrate(self.client)
         self._folder = folder
         self._workers: list[subprocess.Popen[bytes]] = []
-        self._committed = Consumer(connection(settings.kafka) | {"group.id": settings.worker.group, "log_level": 0})
+        self._committed = CommittedInteractions(settings.kafka, settings.worker.group)
 
     @property
     def log(self) -> str:
@@ -100,12 +96,7 @@ class System:
 
     def committed(self) -> int:
         """Return the number of source messages before the committed offsets."""
-        topic = topic_name(self.settings.kafka, INTERACTIONS)
-        try:
-            places = self._committed.committed(partitions_of(topic, self.partitions), timeout=10)
-        except KafkaException:
-            return 0
-        return sum(max(0, place.offset) for place in places)
+        return self._committed.count()
 
     def wait_for(self, messages: int) -> None:
         """Wait until that many source messages are applied, published and committed."""
