@@ -76,7 +76,7 @@ def _tvsum_tables(agreement: TvsumAgreement) -> list[Table]:
         ((*_head(row), f"{row.behaviour_weight:.0%}", *map(_cell, row.tau.values())) for row in agreement.rows),
     )
     differences = _table(
-        "Paired differences of tau: over seeds (over videos), seeds won",
+        "Paired differences of tau: over seeds, seeds won (over videos)",
         (*names, *(f"fused - {name}" for name in tvsum_study.FUSED_AGAINST)),
         ((*_head(row), *map(_cell, row.fused_minus.values())) for row in agreement.rows),
     )

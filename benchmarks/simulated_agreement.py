@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clip_signals import signals_of, statistics_of
-from benchmarks.summary import Estimate, estimate, rho
+from scoring.evaluation.comparison import Estimate, estimate, rho
 from scoring.fusion import Signals, fuse
 from scoring.simulation.library import Library
 from streams.replay.simulate import SimulateSource

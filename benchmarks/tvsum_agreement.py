@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clip_signals import part_of, signals_of, statistics_of
-from benchmarks.summary import Difference, Estimate, estimate, tau
 from benchmarks.tvsum_audio import AudioSplit, audio_splits
 from schemas.limits import CLIP_SECONDS, MAX_SCORE
+from scoring.evaluation.comparison import Estimate, PairedDifference, estimate, paired_difference, tau
 from scoring.fusion import Signals, fuse
 from scoring.rates import RatePrior
 from scoring.simulation.curves import CurveViewers, ScoreCurve, simulate_curves
@@ -37,6 +37,18 @@ _DURATION_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True)
+class Advantage:
+    """By how much the fused score is ahead: over the seeds, and over the videos (what other videos might have given)."""
+
+    over_seeds: PairedDifference
+    over_videos: Estimate
+
+    def __str__(self) -> str:
+        """Return the difference, its interval over the seeds, the seeds won, and the difference over the videos."""
+        return f"{self.over_seeds} (videos {self.over_videos})"
+
+
+@dataclass(frozen=True)
 class TvsumRow:
     """Kendall's tau-b with the consensus, mean over videos, of one kind of supervised output and one audience."""
 
@@ -49,7 +61,7 @@ class TvsumRow:
     behaviour_weight: float
     """Mean weight of behaviour in the fused score."""
     tau: dict[str, Estimate | None]
-    fused_minus: dict[str, Difference]
+    fused_minus: dict[str, Advantage]
 
 
 @dataclass(frozen=True)
@@ -143,10 +155,9 @@ def _row(head: tuple[str, int, int, float, float], taus: Floats, videos: NDArray
     by_video = np.array([over_seeds[videos == video].mean(axis=0) for video in np.unique(videos)])
     differences = {}
     for place, name in enumerate(FUSED_AGAINST, 1):
-        seed_differences = by_seed[:, 0] - by_seed[:, place]
-        of_seeds, of_videos = estimate(seed_differences), estimate(by_video[:, 0] - by_video[:, place])
-        if of_seeds and of_videos:
-            differences[name] = Difference(of_seeds, of_videos, int((seed_differences > 0).sum()), len(taus))
+        over_videos = estimate(by_video[:, 0] - by_video[:, place])
+        if over_videos:
+            differences[name] = Advantage(paired_difference(by_seed[:, 0], by_seed[:, place]), over_videos)
     return TvsumRow(*head, {name: estimate(by_seed[:, place]) for place, name in enumerate(SCORES)}, differences)
 
 

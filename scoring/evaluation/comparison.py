@@ -21,18 +21,17 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A paired difference: over the seeds, and over the videos (what other videos might have given)."""
+class PairedDifference:
+    """Differences of two methods, seed by seed."""
 
     over_seeds: Estimate
-    over_videos: Estimate
     wins: int
     """Seeds with a difference above 0."""
     seeds: int
 
     def __str__(self) -> str:
-        """Return the difference, its interval over the seeds, that over the videos, and the seeds won."""
-        return f"{self.over_seeds} (videos {self.over_videos}) {self.wins}/{self.seeds}"
+        """Return the difference, its interval and the seeds won."""
+        return f"{self.over_seeds} {self.wins}/{self.seeds}"
 
 
 def estimate(values: NDArray[np.float64]) -> Estimate | None:
@@ -45,6 +44,20 @@ def estimate(values: NDArray[np.float64]) -> Estimate | None:
         return Estimate(mean, None, None)
     half = float(t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
     return Estimate(mean, mean - half, mean + half)
+
+
+def paired_difference(values: NDArray[np.float64], baseline: NDArray[np.float64]) -> PairedDifference:
+    """Return by how much a method beats its baseline.
+
+    Args:
+        values: [seeds] of the method, at least two.
+        baseline: [seeds] of the baseline under the same seeds.
+    """
+    differences = values - baseline
+    over_seeds = estimate(differences)
+    if over_seeds is None:
+        raise ValueError("no seed has both values")
+    return PairedDifference(over_seeds, int((differences > 0).sum()), len(differences))
 
 
 def tau(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
