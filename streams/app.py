@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
+from schemas.errors import StateError
 from schemas.topics import INTERACTIONS, SUPERVISED_SCORES
 from scoring.statistics.aggregation import APPLIED, DUPLICATE
 from streams import metrics
@@ -50,6 +51,7 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
     store: ColumnStore
     flusher: Flusher
     stop_timeout_s: float
+    max_consecutive_dead_letters: int
     interactions_topic: str
     supervised_topic: str
 
@@ -80,6 +82,7 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
         chunk: Chunk = event.value
         await self.flusher.wait_for_room()
         while chunk.values and (state := self._state_of(event)):
+            self._stop_at_dead_letters(state)
             fit = state.next_fit_offset
             end = int(chunk.offsets.searchsorted(fit))
             self._apply(state, chunk.part(0, end))
@@ -87,6 +90,18 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
                 await self.flusher.flush(prepare=partial(state.refit, fit))
             chunk = chunk.part(end, len(chunk.values))
         self.flusher.note_room()
+
+    def _stop_at_dead_letters(self, state: PartitionState) -> None:
+        """Stop a worker that does nothing but bury. The ledger keeps the count, so that a restart stops at the same place."""
+        found, limit = state.ledger.consecutive_dead_letters, self.max_consecutive_dead_letters
+        if limit and found >= limit:
+            message = (
+                f"partition {state.partition} of {self.interactions_topic}: the last {found} messages up to offset "
+                f"{state.ledger.applied_offset} are all dead letters ({state.ledger.dead_letters}). See what they are with "
+                "`highlights dead-letters list`, mend the sender, then go on with "
+                f"HIGHLIGHTS_WORKER__MAX_CONSECUTIVE_DEAD_LETTERS above {found}, or 0 for no limit"
+            )
+            raise StateError(message)
 
     def _state_of(self, event: EventT) -> PartitionState | None:
         """Return the state for an event, unless a rebalance has made the event void."""
@@ -138,6 +153,7 @@ def create_app(settings: Settings, partitions: int, client: Client, producer: Ve
         web_enabled=False,
     )
     app.stop_timeout_s = worker.stop_timeout_s
+    app.max_consecutive_dead_letters = worker.max_consecutive_dead_letters
     app.interactions_topic = topic_name(kafka, INTERACTIONS)
     app.supervised_topic = topic_name(kafka, SUPERVISED_SCORES)
     table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://state", partitions=partitions)

@@ -201,6 +201,7 @@ def _compare_ledgers(expected: Ledger, found: Ledger) -> list[Difference]:
         "duplicates",
         "searching",
         "dead_letters",
+        "consecutive_dead_letters",
         "missing",
         "newest_ms",
         "prior",

@@ -71,6 +71,8 @@ class Ledger(BaseModel):
     searching: int = 0
     """Seeks among the applied that turned out to be searching."""
     dead_letters: dict[str, Annotated[int, Field(ge=1)]] = {}
+    consecutive_dead_letters: int = 0
+    """Dead letters in a row up to the applied offset."""
     missing: int = 0
     """Offsets passed over: the broker no longer had them, or they hold a transaction's marker."""
     consumed: int = 0

@@ -64,6 +64,9 @@ class WorkerSettings(BaseModel):
     """Consumption pauses at this many interactions that are not yet in ClickHouse."""
     max_message_bytes: Annotated[int, Field(ge=1_024)] = 65_536
     """Longer interactions are dead letters."""
+    max_consecutive_dead_letters: Annotated[int, Field(ge=0)] = 100_000
+    """A worker stops at a partition with so many dead letters in a row, lest a broken sender drains the topic into them.
+    Checked between chunks. Raise it to go on; 0 is no limit."""
     stop_timeout_s: Annotated[float, Field(gt=0)] = 8.0
     """Longest last flush on SIGTERM; what it does not reach is done again after the next start."""
     metrics_host: str = "127.0.0.1"

@@ -188,6 +188,7 @@ class PartitionState:
             metrics.DEAD_LETTERS.labels(reason).inc()
         counts = np.bincount(fates, minlength=aggregation.WAITING)
         self._account(chunk, counts)
+        self._count_consecutive(fates >= aggregation.REJECTED)
         return counts
 
     def _account(self, chunk: Chunk, counts: NDArray[np.int64]) -> None:
@@ -204,6 +205,11 @@ class PartitionState:
         ledger.searching = int(self.statistics.clock.searching[0])
         ledger.newest_ms = int(self.statistics.clock.newest_ms[0])
         self._touched = True
+
+    def _count_consecutive(self, rejected: NDArray[np.bool_]) -> None:
+        good = np.flatnonzero(~rejected)
+        before = 0 if len(good) else self.ledger.consecutive_dead_letters
+        self.ledger.consecutive_dead_letters = before + len(rejected) - (int(good[-1]) + 1 if len(good) else 0)
 
     def _rejection_of_fate(self, fate: int, occurred_at_ms: int) -> Rejection:
         rules = self.key.rules

@@ -1,1 +1,1 @@
-"""How well something learned does: estimates with intervals, paired comparisons, and reports of them."""
+"""How well something learned does: estimates with intervals, and paired comparisons."""

@@ -24,14 +24,14 @@ class Estimate:
 class PairedDifference:
     """Differences of two methods, seed by seed."""
 
-    over_seeds: Estimate
+    difference: Estimate
     wins: int
     """Seeds with a difference above 0."""
     seeds: int
 
     def __str__(self) -> str:
         """Return the difference, its interval and the seeds won."""
-        return f"{self.over_seeds} {self.wins}/{self.seeds}"
+        return f"{self.difference} {self.wins}/{self.seeds}"
 
 
 def estimate(values: NDArray[np.float64]) -> Estimate | None:

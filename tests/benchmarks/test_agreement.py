@@ -47,8 +47,8 @@ def test_the_fused_score_agrees_more_than_one_signal_on_tvsum(tvsum: Any) -> Non
     """With 100 sessions and more a clip, people who did not watch agree with the fused score more than with each part."""
     for row in tvsum["rows"]:
         if row["exposures"] > 100:
-            assert row["fused_minus"]["supervised"]["over_seeds"]["mean"] > 0
-            assert row["fused_minus"]["behaviour"]["over_seeds"]["mean"] > 0
+            assert row["fused_minus"]["supervised"]["over_seeds"]["difference"]["mean"] > 0
+            assert row["fused_minus"]["behaviour"]["over_seeds"]["difference"]["mean"] > 0
 
 
 def test_random_scores_agree_with_nobody(tvsum: Any) -> None:

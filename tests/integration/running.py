@@ -32,6 +32,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "HIGHLIGHTS_CLICKHOUSE__DATABASE": house.database,
         "HIGHLIGHTS_WORKER__GROUP": worker.group,
         "HIGHLIGHTS_WORKER__FLUSH_INTERVAL_S": str(worker.flush_interval_s),
+        "HIGHLIGHTS_WORKER__MAX_CONSECUTIVE_DEAD_LETTERS": str(worker.max_consecutive_dead_letters),
         "HIGHLIGHTS_WORKER__METRICS_PORT": "0",
     }
 
@@ -64,12 +65,17 @@ class System:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """Start a worker process."""
-        with (self._folder / f"worker-{len(self._workers)}.log").open("wb") as log:
+        with (self._folder / f"worker-{len(list(self._folder.glob('worker-*.log')))}.log").open("wb") as log:
             command = [sys.executable, "-m", "streams.cli", "worker"]
             env = os.environ | environment(self.settings)
             worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         self._workers.append(worker)
         return worker
+
+    def forget_workers(self) -> None:
+        """Take no offence any more at how the workers so far have ended."""
+        self.kill_all()
+        self._workers.clear()
 
     def kill_all(self) -> None:
         """Kill what still runs."""

@@ -139,6 +139,26 @@ def test_broken_messages_become_dead_letters_with_their_bytes(system: System) ->
     assert sum(sum(part.dead_letters.values()) for part in result.partitions) == len(broken) + 1
 
 
+def test_a_sender_that_sends_only_garbage_stops_the_worker(system: System) -> None:
+    """Too many dead letters in a row stop the partition, after a restart too, until the limit is raised; then all is applied."""
+    system.settings.worker.max_consecutive_dead_letters = 20
+    system.send_raw([(b"v1", b"garbage")] * 20)
+    worker = system.start_worker()
+    eventually(lambda: system.committed() == 20 or worker.poll() is not None, "the garbage in dead letters")
+    system.send_raw([_play("v1")])
+    for stopped in (worker, system.start_worker()):
+        assert stopped.wait(timeout=60) != 0
+    assert "HIGHLIGHTS_WORKER__MAX_CONSECUTIVE_DEAD_LETTERS above 20" in " ".join(system.log.split())
+    assert system.committed() == 20
+    system.settings.worker.max_consecutive_dead_letters = 0
+    system.forget_workers()
+    system.start_worker()
+    system.wait_for(21)
+    result = system.audit()
+    assert result.differences == 0
+    assert sum(part.applied for part in result.partitions) == 1
+
+
 def test_a_clip_nobody_watched_has_its_supervised_score(system: System) -> None:
     """Supervised outputs alone make a score; a broken one is a dead letter and changes nothing."""
     output = (
