@@ -188,7 +188,7 @@ class PartitionState:
             metrics.DEAD_LETTERS.labels(reason).inc()
         counts = np.bincount(fates, minlength=aggregation.WAITING)
         self._account(chunk, counts)
-        self._count_consecutive(fates >= aggregation.REJECTED)
+        self._count_consecutive(fates)
         return counts
 
     def _account(self, chunk: Chunk, counts: NDArray[np.int64]) -> None:
@@ -206,10 +206,12 @@ class PartitionState:
         ledger.newest_ms = int(self.statistics.clock.newest_ms[0])
         self._touched = True
 
-    def _count_consecutive(self, rejected: NDArray[np.bool_]) -> None:
-        good = np.flatnonzero(~rejected)
-        before = 0 if len(good) else self.ledger.consecutive_dead_letters
-        self.ledger.consecutive_dead_letters = before + len(rejected) - (int(good[-1]) + 1 if len(good) else 0)
+    def _count_consecutive(self, fates: NDArray[np.uint8]) -> None:
+        good = np.flatnonzero(fates < aggregation.REJECTED)
+        if len(good):
+            self.ledger.consecutive_dead_letters = len(fates) - 1 - int(good[-1])
+        else:
+            self.ledger.consecutive_dead_letters += len(fates)
 
     def _rejection_of_fate(self, fate: int, occurred_at_ms: int) -> Rejection:
         rules = self.key.rules

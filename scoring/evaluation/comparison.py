@@ -52,6 +52,9 @@ def paired_difference(values: NDArray[np.float64], baseline: NDArray[np.float64]
     Args:
         values: [seeds] of the method, at least two.
         baseline: [seeds] of the baseline under the same seeds.
+
+    Raises:
+        ValueError: no seed has both values.
     """
     differences = values - baseline
     over_seeds = estimate(differences)

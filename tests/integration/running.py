@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
@@ -56,6 +57,7 @@ class System:
         clickhouse.migrate(self.client)
         self._folder = folder
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._numbers = count()
         self._committed = CommittedInteractions(settings.kafka, settings.worker.group)
 
     @property
@@ -65,7 +67,7 @@ class System:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """Start a worker process."""
-        with (self._folder / f"worker-{len(list(self._folder.glob('worker-*.log')))}.log").open("wb") as log:
+        with (self._folder / f"worker-{next(self._numbers)}.log").open("wb") as log:
             command = [sys.executable, "-m", "streams.cli", "worker"]
             env = os.environ | environment(self.settings)
             worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
