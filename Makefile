@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := infra/locks/requirements.txt
 
-.PHONY: demo test check bench clean lock
+.PHONY: demo test check bench chaos docs clean lock
 
 demo: $(VENV)/.installed
 	$(BIN)/highlights demo
@@ -18,9 +18,24 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks.worker_rate
-	$(BIN)/python -m benchmarks.agreement simulated
+# This system and its peers side by side, with a picture, and freshness. Figures go to BENCH_OUT.
+BENCH_VENV := .venv-bench
+BENCH_LOCK := benchmarks/requirements.txt
+BENCH_OUT ?= .highlights/bench
+bench: $(VENV)/.installed $(BENCH_VENV)/.installed
+	$(BIN)/python -m benchmarks.side_by_side --out $(BENCH_OUT)
+	$(BENCH_VENV)/bin/python -m benchmarks.picture $(BENCH_OUT)/side_by_side.json
+	$(BIN)/python -m benchmarks.freshness --out $(BENCH_OUT)
+
+# A thousand drawn faults; CHAOS_SEED draws others. `make test` runs two hundred.
+CHAOS_SEED ?= 1
+chaos: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/chaos -s --chaos-faults 1000 --chaos-seed $(CHAOS_SEED)
+
+# The reference out of the code, then the site, into site/. Nothing is fetched.
+docs: $(VENV)/.installed
+	$(BIN)/python -m docs.make_reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # The environment: exactly the locked versions, checked by their hashes, and the project itself.
 $(VENV)/.installed: pyproject.toml $(LOCK)
@@ -31,11 +46,19 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 	$(BIN)/python -m streams.warm_up
 	touch $@
 
+# Peers' packages contradict ours, so they have an environment of their own.
+$(BENCH_VENV)/.installed: $(BENCH_LOCK)
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $(BENCH_LOCK)
+	touch $@
+
 clean:
-	rm -rf $(VENV) .highlights .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) .highlights .pytest_cache .mypy_cache .ruff_cache .hypothesis site build *.egg-info
 
 # Resolve the dependencies anew, after a change of pyproject.toml.
 lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
-		--extra embedded --extra data --extra dev --output-file $(LOCK) pyproject.toml
+		--extra embedded --extra data --extra training --extra serving --extra docs --extra dev --output-file $(LOCK) pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
+		--output-file $(BENCH_LOCK) benchmarks/requirements.in

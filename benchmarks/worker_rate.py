@@ -23,14 +23,14 @@ from infra.embedded.stack import EmbeddedStack
 from streams import clickhouse
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
 from streams.cli.up import prepare
-from streams.kafka import CommittedInteractions
+from streams.kafka import CommittedOffsets, ensure_topics
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
 
 _START_MS = 1_790_000_000_000
 _DEADLINE_S = 300.0
-_CORES = sorted(os.sched_getaffinity(0))
+CORES = sorted(os.sched_getaffinity(0))
 """The worker has the last one to itself; Kafka, ClickHouse and this script share the others."""
 
 
@@ -41,7 +41,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure some rounds; print each."""
-    _take_cores(_CORES[:-1] or _CORES)
+    take_cores(CORES[:-1] or CORES)
     results = [measure(events, videos, seed) for seed in range(1, rounds + 1)]
     if as_json:
         print(json.dumps(results, indent=2))
@@ -64,24 +64,27 @@ def measure(events: int, videos: int, seed: int) -> dict[str, float]:
             source = SimulateSource(seed=seed, events=events, videos=videos, start_ms=_START_MS)
             publish_supervised(source.supervised_messages(), settings.kafka)
             total = publish_interactions(source, settings.kafka)
-            return _run_worker(settings, total)
+            return run_workers(settings, total)
 
 
-def _run_worker(settings: Settings, total: int) -> dict[str, float]:
-    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
+def run_workers(settings: Settings, total: int, workers: int = 1) -> dict[str, float]:
+    """Return the figures of new workers, each on a core of its own, that apply a filled topic together."""
     started = time.monotonic()
-    command = [sys.executable, "-m", "streams.cli", "worker"]
-    worker = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: _take_cores(_CORES[-1:]))
+    processes = [start_worker(settings, core) for core in CORES[-workers:]]
     try:
-        watched = psutil.Process(worker.pid)
-        first, first_count, cpu_before = _wait_for(settings, 1, watched)
-        last, last_count, cpu_after = _wait_for(settings, total, watched)
-        memory = watched.memory_info().rss
+        watched = [psutil.Process(process.pid) for process in processes]
+        first, first_count, cpu_before = wait_for(settings, 1, *watched)
+        last, last_count, cpu_after = wait_for(settings, total, *watched)
+        memory = sum(worker.memory_info().rss for worker in watched)
         rows = _clips(settings)
     finally:
-        worker.terminate()
-        worker.wait(30)
+        for process in processes:
+            process.terminate()
+            process.wait(30)
     measured, seconds = last_count - first_count, last - first
+    if not measured:
+        message = f"{total:,} interactions were committed all at once: measure more of them"
+        raise RuntimeError(message)
     return {
         "interactions": total,
         "start_to_first_commit_s": first - started,
@@ -94,19 +97,27 @@ def _run_worker(settings: Settings, total: int) -> dict[str, float]:
     }
 
 
-def _take_cores(cores: list[int]) -> None:
+def start_worker(settings: Settings, core: int, metrics_port: int = 0) -> subprocess.Popen[bytes]:
+    """Start a worker on one core."""
+    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": str(metrics_port)}
+    command = [sys.executable, "-m", "streams.cli", "worker"]
+    return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: take_cores([core]))
+
+
+def take_cores(cores: list[int]) -> None:
+    """Run this process on these cores alone."""
     os.sched_setaffinity(0, cores)
 
 
-def _wait_for(settings: Settings, wanted: int, worker: psutil.Process) -> tuple[float, int, float]:
+def wait_for(settings: Settings, wanted: int, *workers: psutil.Process) -> tuple[float, int, float]:
     """Return (time, interactions committed, CPU seconds used) as soon as that many are committed."""
-    watched = CommittedInteractions(settings.kafka, settings.worker.group)
+    watched = CommittedOffsets(settings.kafka, settings.worker.group, ensure_topics(settings.kafka, settings.worker.group))
     end = time.monotonic() + _DEADLINE_S
     while time.monotonic() < end:
         committed = watched.count()
         if committed >= wanted:
-            used = worker.cpu_times()
-            return time.monotonic(), committed, used.user + used.system
+            used = sum(times.user + times.system for times in (worker.cpu_times() for worker in workers))
+            return time.monotonic(), committed, used
         time.sleep(0.02)
     message = f"not {wanted} interactions committed in {_DEADLINE_S:.0f} s"
     raise TimeoutError(message)

@@ -26,6 +26,8 @@ class InteractionColumns(NamedTuple):
     """Hash of `video_id`."""
     session: NDArray[np.uint64]
     """Hash of `session_id`."""
+    viewer: NDArray[np.uint64]
+    """Hash of `viewer_id`; 0 where there is none."""
     occurred_at_ms: NDArray[np.int64]
     from_ms: NDArray[np.int64]
     to_ms: NDArray[np.int64]
@@ -93,6 +95,7 @@ def _decode_values(values: Sequence[bytes | None], key: NDArray[np.uint64], max_
         kind=np.empty(count, np.uint8),
         video=np.empty(count, np.uint64),
         session=np.empty(count, np.uint64),
+        viewer=np.zeros(count, np.uint64),
         occurred_at_ms=np.empty(count, np.int64),
         from_ms=np.empty(count, np.int64),
         to_ms=np.empty(count, np.int64),

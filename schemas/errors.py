@@ -19,3 +19,12 @@ class StateError(HighlightsError):
 
 class DeliveryError(HighlightsError):
     """Kafka or ClickHouse did not take what had to be delivered."""
+
+
+class FencedError(HighlightsError):
+    """Another worker has taken over the partition that was to be written."""
+
+    def __init__(self, partition: int) -> None:
+        """Name the partition."""
+        super().__init__(f"partition {partition} has been taken over by another worker")
+        self.partition = partition

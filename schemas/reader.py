@@ -238,6 +238,8 @@ def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
             columns.video[row] = siphash(buffer, start + 1, at - start - 2, key, 1, 3)
         elif field == _SESSION:
             columns.session[row] = siphash(buffer, start + 1, at - start - 2, key, 1, 3)
+        elif field == _VIEWER and buffer[start] == 34:
+            columns.viewer[row] = siphash(buffer, start + 1, at - start - 2, key, 1, 3)
         elif field == _TIME:
             columns.occurred_at_ms[row] = number
         elif field == _FROM:

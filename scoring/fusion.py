@@ -5,16 +5,23 @@ variance one over the sum. A missing signal has precision 0: it says nothing, ra
 has its supervised score, a clip without anything has the middle of the scale with a wide interval, and behaviour weighs
 more the more sessions there are.
 
-Behaviour: let x be a kind's rate against the rate that is usual at the clip's position, in standard deviations of the
-library's true rates, and w the clip's worth in standard deviations of worth. A true rate that correlates with worth by r is
-r w plus a misfit of variance 1 - r**2, and n sessions add chance, of variance strength / n (of a Beta prior's rates). So x / r
-is an opinion on w without bias, of variance (1 - r**2 + strength / n) / r**2. Celebrity importance is a bonus on top.
+Behaviour: let x be the normal score of a kind's rate among the true rates that are usual at the clip's position, and w the
+clip's worth in standard deviations of worth. The normal score of a true rate that correlates with worth by r is r w plus a misfit
+of variance 1 - r**2, and n sessions add chance, of variance strength / n (of a Beta prior's rates). So x / r is an opinion on
+w without bias, of variance (1 - r**2 + strength / n) / r**2. Rates of rare events are skewed, and ten times the usual one is no
+wonder among them: normal scores see to that (Paulson 1942, "An approximate normalization of the analysis of variance
+distribution"). Celebrity importance is a bonus on top.
+
+A ranker has seen the supervised score, so the two are not two opinions: of the supervised one counts the precision that it
+has beyond the ranker's, and together they are as precise as the better of them. The same holds of what is assumed where
+nothing is known.
 """
 
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import poch
 
 from schemas.interactions import PLAY
 from schemas.limits import MAX_SCORE
@@ -22,7 +29,7 @@ from scoring.rates import SIGNAL_KINDS, RatePrior, position_bin
 
 Floats = NDArray[np.float64]
 
-FUSION_VERSION: Final = "gaussian-1"
+FUSION_VERSION: Final = "gaussian-3"
 MIDDLE: Final = 5.0
 INTERVAL_Z: Final = 1.6448536269514722
 """Half-width of a central 90 % interval in standard deviations."""
@@ -37,6 +44,7 @@ _MISFIT = 1.0 - _CORRELATION**2
 _NOTHING_KNOWN_SD: Final = 2.5
 _CELEBRITY_BONUS: Final = 1.0
 _SMALLEST_SD: Final = 0.05
+_THIRD: Final = 1.0 / 3.0
 
 
 class Signals(NamedTuple):
@@ -71,10 +79,10 @@ class Fused(NamedTuple):
 
 def fuse(signals: Signals, prior: RatePrior) -> Fused:
     """Fuse the signals of n clips."""
-    supervised = _precision(signals.score_sd)
-    ranker = _precision(signals.ranker_sd)
+    ranker, model = _precision(signals.ranker_sd), _precision(signals.score_sd)
+    supervised = np.maximum(model - ranker, 0.0)
     behaviour_mean, behaviour = behaviour_opinion(signals.sessions, signals.clip_index, prior)
-    nothing = np.where(supervised > 0, 0.0, _NOTHING_KNOWN_SD**-2)
+    nothing = np.where(model > 0, 0.0, np.maximum(_NOTHING_KNOWN_SD**-2 - ranker, 0.0))
     total = supervised + ranker + behaviour + nothing
     mean = (
         supervised * np.nan_to_num(signals.score_mean)
@@ -110,18 +118,30 @@ def behaviour_opinion(sessions: Floats, clip_index: NDArray[np.int64], prior: Ra
     """
     exposures = sessions[PLAY]
     seen = exposures > 0
-    rate = np.minimum(sessions[list(SIGNAL_KINDS)] / np.where(seen, exposures, 1.0), 1.0)
-    expected = prior.mean[:, position_bin(clip_index)]
-    strength = prior.strength[:, None]
-    library_sd = np.sqrt(expected * (1 - expected) / (strength + 1))
-    points = _POINTS_OF_ONE_SD[:, None]
-    opinion = MIDDLE + points * (rate - expected) / library_sd
-    with np.errstate(divide="ignore"):
-        variance = points**2 * (_MISFIT[:, None] + strength / np.where(seen, exposures, 0.0))
-    precision = 1.0 / variance
+    strength, points = prior.strength[:, None], _POINTS_OF_ONE_SD[:, None]
+    chance = strength / np.where(seen, exposures, 1.0)
+    normal = (1.0 + chance) * _shrunken_normal_score(sessions, position_bin(clip_index), prior)
+    precision = np.where(seen, 1.0 / (points**2 * (_MISFIT[:, None] + chance)), 0.0)
     total = precision.sum(axis=0)
-    mean = np.where(seen, (precision * opinion).sum(axis=0) / np.where(seen, total, 1.0), MIDDLE)
+    mean = np.where(seen, (precision * (MIDDLE + points * normal)).sum(axis=0) / np.where(seen, total, 1.0), MIDDLE)
     return mean, total
+
+
+def _shrunken_normal_score(sessions: Floats, bins: NDArray[np.int64], prior: RatePrior) -> Floats:
+    """Return the normal scores of the rates' posteriors among their priors, [kinds of a rate, n]; 0 without exposure.
+
+    A Beta rate's odds are a ratio of two Gamma variables, with cube roots near enough to Gaussian. Chance draws the scores
+    towards 0: without it they were 1 + strength / exposures times as large.
+    """
+    exposures = sessions[PLAY]
+    events = np.minimum(sessions[list(SIGNAL_KINDS)], exposures)
+    yes, no = prior.mean * prior.strength[:, None], (1.0 - prior.mean) * prior.strength[:, None]
+    root_yes, root_no = poch(yes, _THIRD), poch(no, _THIRD)
+    variance_yes, variance_no = poch(yes, 2 * _THIRD) - root_yes**2, poch(no, 2 * _THIRD) - root_no**2
+    odds = poch(yes[:, bins] + events, _THIRD) / poch(no[:, bins] + exposures - events, _THIRD)
+    spread = np.sqrt(variance_yes[:, bins] + odds**2 * variance_no[:, bins])
+    score: Floats = (odds * root_no[:, bins] - root_yes[:, bins]) / spread
+    return score
 
 
 def _precision(sd: Floats) -> Floats:

@@ -47,18 +47,21 @@ def position_bin(clip_index: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.minimum(np.frexp(clip_index.astype(np.float64))[1], POSITION_BINS - 1).astype(np.int64)
 
 
-def fit_prior(counts: NDArray[np.uint32], clip_index: NDArray[np.int64], fitted_offset: int) -> RatePrior:
+def fit_prior(
+    counts: NDArray[np.uint32], clip_index: NDArray[np.int64], fitted_offset: int, least_exposures: int | None = None
+) -> RatePrior:
     """Fit the prior from a library.
 
     Args:
         counts: [kinds, n] distinct sessions per clip, all time.
         clip_index: [n].
         fitted_offset: kept with the prior, as its version.
+        least_exposures: that a clip needs to take part, 10 if not given; at least 2, which is what chance can be told from.
 
     Returns:
-        The prior. Where fewer than 20 clips have 10 exposures, the first prior stands in.
+        The prior. Where fewer than 20 clips have that many exposures, the first prior stands in.
     """
-    seen = counts[PLAY] >= _MIN_EXPOSURES
+    seen = counts[PLAY] >= (least_exposures or _MIN_EXPOSURES)
     exposures, bins = counts[PLAY, seen].astype(np.int64), position_bin(clip_index[seen])
     prior = first_prior()._replace(fitted_offset=fitted_offset)
     if len(exposures) < _MIN_CLIPS:

@@ -1,8 +1,9 @@
 """The Faust app: agents for interactions and for supervised outputs, the table of statistics, and the flush."""
 
 import asyncio
+import threading
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Any, Final
 
 import faust
@@ -11,16 +12,21 @@ from clickhouse_connect.driver.client import Client
 from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
-from schemas.errors import StateError
-from schemas.topics import INTERACTIONS, SUPERVISED_SCORES
-from scoring.statistics.aggregation import APPLIED, DUPLICATE
+from schemas.exclusions import Excluded, ExclusionKind
+from schemas.topics import EXCLUSIONS, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
+from scoring.statistics.aggregation import APPLIED, DUPLICATE, EXCLUDED
+from scoring.statistics.pace import PaceWatch
 from streams import metrics
-from streams.chunks import Chunk
 from streams.credentials import faust_credentials
+from streams.dead_letter_limits import exceeded
+from streams.exclusions import exclude
 from streams.flush import Flusher, Sinks
-from streams.kafka import STATISTICS_TABLE, VerifiedProducer, topic_name
+from streams.gauges import Gauges
+from streams.kafka import STATISTICS_TABLE, topic_name
+from streams.recovery import recover
+from streams.replacement import Replacer
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
 from streams.store import ColumnStore
 
 log = structlog.get_logger()
@@ -50,17 +56,30 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
     BootStrategy = _NoWeb
     store: ColumnStore
     flusher: Flusher
-    stop_timeout_s: float
-    max_consecutive_dead_letters: int
+    replacer: Replacer
+    sinks: Sinks
+    settings: Settings
+    partitions: int
     interactions_topic: str
     supervised_topic: str
+    exclusions_topic: str
+    ranker_topic: str
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Start without partitions."""
+        super().__init__(*arguments, **options)
+        self._generation = 0
+        self._taking: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
 
     async def flush_before_giving_up(self) -> None:
-        """Flush what can be flushed in time; the next owner does the rest again."""
-        try:
-            await asyncio.wait_for(self.flusher.flush(), self.stop_timeout_s)
-        except TimeoutError:
-            log.warning("last flush not finished in time; what it lacks will be done again", timeout_s=self.stop_timeout_s)
+        """Flush what can be flushed in time; the next owner does the rest again, and Kafka takes it from nobody else."""
+        flush, timeout_s = asyncio.ensure_future(_crash_on_error(self, self.flusher.flush())), self.settings.worker.stop_timeout_s
+        await asyncio.wait({flush}, timeout=timeout_s)
+        if not flush.done():
+            log.warning("last flush not finished in time; what it lacks will be done again", timeout_s=timeout_s)
+
+    def _create_directories(self) -> None:
+        """Make none: nothing is kept on this machine."""
 
     def positions(self) -> dict[TP, int]:
         """Return, for each partition of ours, the next offset to apply."""
@@ -68,40 +87,63 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
         for partition, state in self.store.states.items():
             found[TP(self.interactions_topic, partition)] = state.ledger.applied_offset + 1
             found[TP(self.supervised_topic, partition)] = state.ledger.supervised_offset + 1
+            found[TP(self.exclusions_topic, partition)] = state.wanted_offset + 1
+            found[TP(self.ranker_topic, partition)] = state.ledger.ranker_offset + 1
         return found
 
-    def take_over(self) -> None:
-        """Own the partitions that were assigned, now that their changelogs are read."""
+    async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note whether the group has had a generation without us: then our states may be older than what others have written."""
+        if generation_id != self._generation + 1:
+            self.flusher.disown(set(self.store.states))
+        self._generation = generation_id
+        await super()._on_partitions_assigned(assigned, generation_id)
+
+    async def take_over(self) -> None:
+        """Own the partitions that were assigned: of each be the only writer, then read its state."""
         assigned = {tp.partition for tp in self.consumer.assignment() if tp.topic == self.interactions_topic}
         self.flusher.disown(set(self.store.states) - assigned)
-        self.store.complete(assigned)
-        self.flusher.note_room()
+        async with self.flusher.paused():
+            new = sorted(assigned - set(self.store.states))
+            taken = await asyncio.gather(*(asyncio.to_thread(self._take, partition, self._generation) for partition in new))
+            self.flusher.adopt(state for state in taken if state)
+        log.info("partitions ready", partitions=sorted(assigned), clips=self.store.clips)
+
+    def _take(self, partition: int, generation: int) -> PartitionState | None:
+        with self._taking[partition]:
+            if generation != self._generation:
+                return None  # another rebalance has begun, and calls this anew
+            self.sinks.take(partition)
+            state = recover(self.settings, partition, self.partitions)
+            state.watch = PaceWatch.of(self.settings.worker.max_interactions_per_minute)
+            return state
 
     async def apply_interactions(self, event: EventT) -> None:
-        """Apply one chunk, pausing where the prior is to be fitted."""
-        chunk: Chunk = event.value
-        await self.flusher.wait_for_room()
-        while chunk.values and (state := self._state_of(event)):
-            self._stop_at_dead_letters(state)
-            fit = state.next_fit_offset
-            end = int(chunk.offsets.searchsorted(fit))
-            self._apply(state, chunk.part(0, end))
-            if end < len(chunk.values):
-                await self.flusher.flush(prepare=partial(state.refit, fit))
-            chunk = chunk.part(end, len(chunk.values))
-        self.flusher.note_room()
+        """Apply one chunk."""
+        state, chunk = self._state_of(event), event.value
+        if state and not self._is_stopped(state):
+            fates = state.apply_interactions(chunk)
+            metrics.INTERACTIONS.labels("applied").inc(fates[APPLIED])
+            metrics.INTERACTIONS.labels("duplicate").inc(fates[DUPLICATE])
+            metrics.INTERACTIONS.labels("excluded").inc(fates[EXCLUDED])
+            self.flusher.note_room()
+            await self._exclude_too_fast(state)
 
-    def _stop_at_dead_letters(self, state: PartitionState) -> None:
-        """Stop a worker that does nothing but bury. The ledger keeps the count, so that a restart stops at the same place."""
-        found, limit = state.ledger.consecutive_dead_letters, self.max_consecutive_dead_letters
-        if limit and found >= limit:
-            message = (
-                f"partition {state.partition} of {self.interactions_topic}: the last {found} messages up to offset "
-                f"{state.ledger.applied_offset} are all dead letters ({state.ledger.dead_letters}). See what they are with "
-                "`highlights dead-letters list`, mend the sender, then go on with "
-                f"HIGHLIGHTS_WORKER__MAX_CONSECUTIVE_DEAD_LETTERS above {found}, or 0 for no limit"
-            )
-            raise StateError(message)
+    async def _exclude_too_fast(self, state: PartitionState) -> None:
+        if state.too_fast:
+            found = [Excluded(ExclusionKind.SESSION, session) for session in state.too_fast]
+            reason = f"more than {self.settings.worker.max_interactions_per_minute} interactions in a minute"
+            log.warning("sessions excluded", sessions=[who.key for who in found], reason=reason)
+            state.too_fast = []
+            await asyncio.to_thread(exclude, self.settings, self.partitions, found, reason)
+
+    def _is_stopped(self, state: PartitionState) -> bool:
+        """Stop reading a partition that does little but bury. The ledger keeps the counts: a restart stops at the same place."""
+        reason = exceeded(state.ledger, self.settings.worker)
+        if reason:
+            log.error("partition stopped", partition=state.partition, reason=reason)
+            self.consumer.pause_partitions({TP(self.interactions_topic, state.partition)})
+        metrics.STOPPED.labels(state.partition).set(bool(reason))
+        return bool(reason)
 
     def _state_of(self, event: EventT) -> PartitionState | None:
         """Return the state for an event, unless a rebalance has made the event void."""
@@ -109,28 +151,32 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
             return None
         return self.store.states.get(event.message.partition)
 
-    def _apply(self, state: PartitionState, chunk: Chunk) -> None:
-        fates = state.apply_interactions(chunk)
-        metrics.INTERACTIONS.labels("applied").inc(fates[APPLIED])
-        metrics.INTERACTIONS.labels("duplicate").inc(fates[DUPLICATE])
-        highwater = self.consumer.highwater(TP(chunk.topic, chunk.partition))
-        metrics.LAG.labels(chunk.partition).set(max(0, highwater - state.ledger.applied_offset - 1))
-
     async def apply_supervised(self, event: EventT) -> None:
         """Cache one chunk of supervised outputs."""
         state = self._state_of(event)
         if state:
             state.apply_supervised(event.value)
 
+    async def apply_ranker(self, event: EventT) -> None:
+        """Stage one chunk of ranker scores, and swap to the release that it completes."""
+        state = self._state_of(event)
+        if state:
+            state.apply_ranker(event.value)
 
-def create_app(settings: Settings, partitions: int, client: Client, producer: VerifiedProducer) -> HighlightsApp:
+    async def note_exclusions(self, event: EventT) -> None:
+        """Take note of one chunk of exclusions."""
+        state = self._state_of(event)
+        if state:
+            state.note_exclusions(event.value)
+
+
+def create_app(settings: Settings, partitions: int, client: Client) -> HighlightsApp:
     """Return the app of a worker.
 
     Args:
         settings: all settings; Kafka's and ClickHouse's addresses are set.
         partitions: of the source topic.
         client: of ClickHouse, with tables in place.
-        producer: for changelog and dead letters.
     """
     worker, kafka = settings.worker, settings.kafka
     app = HighlightsApp(
@@ -141,28 +187,30 @@ def create_app(settings: Settings, partitions: int, client: Client, producer: Ve
         topic_partitions=partitions,
         topic_replication_factor=kafka.replication_factor,
         topic_disable_leader=True,
-        broker_session_timeout=10.0,
-        broker_heartbeat_interval=2.0,
+        topic_allow_declare=False,
+        consumer_group_instance_id=worker.group_instance_id,
+        broker_session_timeout=worker.session_timeout_s,
+        broker_heartbeat_interval=worker.session_timeout_s / 5,
         broker_request_timeout=30.0,
         broker_max_poll_records=_CHUNK_RECORDS,
         consumer_max_fetch_size=_FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
         stream_buffer_maxsize=_BUFFERED_CHUNKS,
         stream_recovery_delay=0.0,
+        recovery_consistency_check=False,
         stream_wait_empty=True,
         web_enabled=False,
     )
-    app.stop_timeout_s = worker.stop_timeout_s
-    app.max_consecutive_dead_letters = worker.max_consecutive_dead_letters
+    app.settings, app.partitions = settings, partitions
+    app.exclusions_topic = topic_name(kafka, EXCLUSIONS)
     app.interactions_topic = topic_name(kafka, INTERACTIONS)
     app.supervised_topic = topic_name(kafka, SUPERVISED_SCORES)
+    app.ranker_topic = topic_name(kafka, RANKER_SCORES)
     table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://state", partitions=partitions)
     app.store = table.data
-    key = StateKey.of(settings)
-    app.store.new_state = lambda partition: PartitionState(partition, partitions, key)
-    app.flusher = Flusher(
-        settings, app.store, Sinks(settings, client, producer), lambda offsets: app.consumer.commit_applied(offsets)
-    )
+    app.sinks = Sinks(settings, client)
+    app.flusher = Flusher(settings, app.store, app.sinks, lambda offsets: app.consumer.commit_applied(offsets))
+    app.replacer = Replacer(settings, app.store, app.flusher)
     _declare_agents(app)
     return app
 
@@ -176,21 +224,37 @@ def _declare_agents(app: HighlightsApp) -> None:
     async def supervised_outputs(stream: StreamT) -> None:
         await _consume(app, stream, app.apply_supervised)
 
+    @app.agent(app.topic(app.ranker_topic, schema=_ChunkSchema()), name="ranker-scores")
+    async def ranker_scores(stream: StreamT) -> None:
+        await _consume(app, stream, app.apply_ranker)
+
+    @app.agent(app.topic(app.exclusions_topic, schema=_ChunkSchema()), name="exclusions")
+    async def exclusions(stream: StreamT) -> None:
+        await _consume(app, stream, app.note_exclusions)
+
+    @app.task
+    async def replace_outdated() -> None:
+        await _crash_on_error(app, app.replacer.run(lambda: app.should_stop, app.sleep))
+
+    @app.task
+    async def set_gauges() -> None:
+        metrics.PARTITIONS.set(app.partitions)
+        gauges = Gauges(app.store, app.interactions_topic, lambda partitions: app.consumer.end_offsets(partitions))
+        await _crash_on_error(app, gauges.run(lambda: app.should_stop, app.sleep))
+
     @app.task
     async def flush() -> None:
         await _crash_on_error(app, app.flusher.run(lambda: app.should_stop, app.sleep))
 
     @app.on_rebalance_complete.connect
     async def take_over(*_arguments: Any, **_options: Any) -> None:
-        try:
-            app.take_over()
-        except Exception as error:
-            await app.crash(error)
+        await _crash_on_error(app, app.take_over())
 
 
 async def _consume(app: HighlightsApp, stream: StreamT, apply: Callable[[EventT], Awaitable[None]]) -> None:
     """Apply events. An error stops the worker: nothing may be passed over."""
     async for event in stream.events():
+        await app.flusher.wait_for_room()
         await _crash_on_error(app, apply(event))
 
 

@@ -5,34 +5,36 @@ up to there, and compares: counts with counts, state with state, and ClickHouse'
 gives. It may run beside workers: rows that are ahead of the ledger it read are counted as in flight, not compared.
 """
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from confluent_kafka import Consumer, Message, TopicPartition
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from schemas.errors import StateError
-from schemas.topics import INTERACTIONS, SUPERVISED_SCORES
-from scoring.statistics.partition import ClipSelection
+from streams import garbage_collection
 from streams.changelog import Ledger
-from streams.chunks import Chunk
-from streams.kafka import changelog_name, connection, topic_name
-from streams.rows import clip_score_rows
+from streams.recompute import check_whole, recompute
+from streams.recovery import recover
+from streams.rows import clip_score_rows, epoch_of
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
 
-_BATCH = 50_000
-_FETCH = 2_000
-_FETCH_WAIT_S = 0.2
-_IDLE_S = 10.0
 _SHOWN = 20
-_STATE_COLUMNS = ("era", "counts", "decayed", "latest_ms", "changed_offset", "score_mean", "score_sd", "celebrity")
-_UNCOMPARED = {"published_at"}
+_STATE_COLUMNS = (
+    "era",
+    "counts",
+    "decayed",
+    "latest_ms",
+    "changed_offset",
+    "score_mean",
+    "score_sd",
+    "celebrity",
+    "ranker_mean",
+    "ranker_sd",
+)
 _OF_SUPERVISED = {"supervised_offset", "version"}
 """Not compared where there is no supervised score: compaction may have removed the message that withdrew it."""
 
@@ -54,6 +56,7 @@ class PartitionAudit(BaseModel):
     consumed: int
     applied: int
     duplicates: int
+    excluded: int
     dead_letters: dict[str, int]
     missing: int
     clips: int
@@ -82,13 +85,22 @@ def audit(settings: Settings, client: Client, partitions: int) -> Audit:
     Raises:
         StateError: a partition cannot be judged, since the source does not hold its beginning any more.
     """
+    garbage_collection.calm()
     return Audit(partitions=[_audit_partition(settings, client, partition, partitions) for partition in range(partitions)])
 
 
 def _audit_partition(settings: Settings, client: Client, partition: int, partitions: int) -> PartitionAudit:
-    found = _stored_state(settings, partition, partitions)
-    expected = recompute(settings, partition, partitions, found.ledger)
-    rows = clip_score_rows(expected.statistics, _known_clips(expected))
+    found = recover(settings, partition, partitions)
+    expected = recompute(
+        settings,
+        partition,
+        partitions,
+        excluded=found.excluded,
+        first_offset=max(0, found.ledger.first_offset),
+        until=found.ledger,
+    )
+    check_whole(expected, found.ledger)
+    rows = clip_score_rows(expected.statistics, expected.statistics.known_clips(), found.ledger.epoch)
     differences = [*_compare_ledgers(expected.ledger, found.ledger), *_compare_states(expected, found)]
     row_differences, in_flight = _compare_rows(client, rows, found.ledger)
     differences += row_differences
@@ -100,6 +112,7 @@ def _audit_partition(settings: Settings, client: Client, partition: int, partiti
         consumed=ledger.consumed,
         applied=ledger.applied,
         duplicates=ledger.duplicates,
+        excluded=ledger.excluded,
         dead_letters=ledger.dead_letters,
         missing=ledger.missing,
         clips=len(rows),
@@ -107,89 +120,6 @@ def _audit_partition(settings: Settings, client: Client, partition: int, partiti
         differences=len(differences),
         shown=differences[:_SHOWN],
     )
-
-
-def _stored_state(settings: Settings, partition: int, partitions: int) -> PartitionState:
-    """Return the state that a worker would recover now."""
-    state = PartitionState(partition, partitions, StateKey.of(settings))
-    for message in _read(settings, changelog_name(settings.worker.group), partition, 0, None):
-        state.recover(message.key(), message.value())
-    state.finish_recovery()
-    return state
-
-
-def recompute(settings: Settings, partition: int, partitions: int, ledger: Ledger) -> PartitionState:
-    """Return the state of a partition computed from its topics up to a ledger's offsets.
-
-    Raises:
-        StateError: the source does not hold its beginning any more.
-    """
-    state = PartitionState(partition, partitions, StateKey.of(settings))
-    source, supervised = topic_name(settings.kafka, INTERACTIONS), topic_name(settings.kafka, SUPERVISED_SCORES)
-    for chunk in _chunks(settings, supervised, partition, 0, ledger.supervised_offset):
-        state.apply_supervised(chunk)
-    for chunk in _chunks(settings, source, partition, max(0, ledger.first_offset), ledger.applied_offset):
-        if state.ledger.first_offset < 0 and chunk.offsets[0] != ledger.first_offset:
-            message = (
-                f"partition {partition} of {source} begins at offset {chunk.offsets[0]} now, its state at {ledger.first_offset}: "
-                "what retention has deleted cannot be audited"
-            )
-            raise StateError(message)
-        state.advance(chunk)
-        state.take_flush()
-    return state
-
-
-def _chunks(settings: Settings, topic: str, partition: int, first: int, last: int) -> Iterator[Chunk]:
-    batch: list[Message] = []
-    for message in _read(settings, topic, partition, first, last):
-        batch.append(message)
-        if len(batch) == _BATCH:
-            yield _chunk(topic, partition, batch)
-            batch = []
-    if batch:
-        yield _chunk(topic, partition, batch)
-
-
-def _chunk(topic: str, partition: int, messages: list[Message]) -> Chunk:
-    count = len(messages)
-    return Chunk(
-        topic,
-        partition,
-        [message.value() for message in messages],
-        [message.key() for message in messages],
-        [message.headers() or () for message in messages],
-        np.fromiter((message.offset() for message in messages), np.int64, count),
-        np.fromiter((message.timestamp()[1] for message in messages), np.int64, count),
-    )
-
-
-def _read(settings: Settings, topic: str, partition: int, first: int, last: int | None) -> Iterator[Message]:
-    """Yield the messages of a partition from offset `first` to `last`, or to its present end."""
-    config = {"group.id": f"{settings.worker.group}-audit", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-    consumer = Consumer(connection(settings.kafka) | config | {"log_level": 0, "fetch.message.max.bytes": 16 << 20})
-    try:
-        begin, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-        end = end if last is None else min(end, last + 1)
-        at = max(first, begin)
-        consumer.assign([TopicPartition(topic, partition, at)])
-        moved = time.monotonic()
-        while at < end and time.monotonic() - moved < _IDLE_S:
-            for message in consumer.consume(_FETCH, timeout=_FETCH_WAIT_S):
-                if message.error() is None and message.offset() < end:
-                    yield message
-            position = consumer.position([TopicPartition(topic, partition)])[0].offset
-            if position > at:
-                at, moved = position, time.monotonic()
-    finally:
-        consumer.close()
-
-
-def _known_clips(state: PartitionState) -> ClipSelection:
-    """Return the clips that were watched or scored."""
-    pages, clips = state.statistics.pages, state.statistics.all_clips()
-    known = (pages.latest_ms[clips.row, clips.clip] >= 0) | ~np.isnan(pages.score_mean[clips.row, clips.clip])
-    return ClipSelection(clips.row[known], clips.clip[known])
 
 
 def _compare_ledgers(expected: Ledger, found: Ledger) -> list[Difference]:
@@ -200,18 +130,20 @@ def _compare_ledgers(expected: Ledger, found: Ledger) -> list[Difference]:
         "applied",
         "duplicates",
         "searching",
+        "excluded",
         "dead_letters",
         "consecutive_dead_letters",
         "missing",
         "newest_ms",
+        "ranker_release",
         "prior",
     ):
         wanted, is_now = getattr(expected, name), getattr(found, name)
         if wanted != is_now:
             differences.append(Difference(what=f"ledger: {name}", expected=str(wanted), found=str(is_now)))
-    accounted = found.applied + found.duplicates + sum(found.dead_letters.values())
+    accounted = found.applied + found.duplicates + found.excluded + sum(found.dead_letters.values())
     if accounted != found.consumed:
-        what = "ledger: applied + duplicates + dead letters"
+        what = "ledger: applied + duplicates + excluded + dead letters"
         differences.append(Difference(what=what, expected=str(found.consumed), found=str(accounted)))
     return differences
 
@@ -239,7 +171,7 @@ def _pages_by_key(state: PartitionState) -> dict[int, NDArray[np.void]]:
 
 
 def _is_empty(page: NDArray[np.void]) -> bool:
-    return bool((page["latest_ms"] < 0).all() and np.isnan(page["score_mean"]).all())
+    return bool((page["latest_ms"] < 0).all() and np.isnan(page["score_mean"]).all() and np.isnan(page["ranker_mean"]).all())
 
 
 def _short(value: Any) -> str:
@@ -248,8 +180,7 @@ def _short(value: Any) -> str:
 
 def _compare_rows(client: Client, rows: pa.Table, ledger: Ledger) -> tuple[list[Difference], int]:
     """Compare the rows that should be there with those that are; return differences, and the number of newer rows."""
-    names = [name for name in rows.column_names if name not in _UNCOMPARED]
-    query = f"SELECT {', '.join(names)} FROM fused_scores WHERE source_partition = {{partition:UInt32}}"
+    query = "SELECT * FROM fused_scores WHERE source_partition = {partition:UInt32}"
     table = client.query_arrow(query, parameters={"partition": ledger.partition}, use_strings=True)
     wanted = {(row["video_id"], row["clip_index"]): row for row in rows.to_pylist()}
     differences, in_flight = [], 0
@@ -257,14 +188,16 @@ def _compare_rows(client: Client, rows: pa.Table, ledger: Ledger) -> tuple[list[
         clip = (row["video_id"], row["clip_index"])
         should_be = wanted.pop(clip, None)
         if (
-            row["source_offset"] > ledger.applied_offset
+            ledger.republish
+            or row["source_offset"] > ledger.applied_offset
             or row["supervised_offset"] > ledger.supervised_offset
             or row["prior_offset"] > ledger.prior.fitted_offset
+            or row["ranker_offset"] > ledger.ranker_offset
+            or epoch_of(row["version"]) > ledger.epoch
         ):
             in_flight += 1
         elif should_be is None:
-            if row["exposures"] or row["supervised_score"] is not None:
-                differences.append(Difference(what=_clip_name(clip), expected="no row", found="a row"))
+            differences.append(Difference(what=_clip_name(clip), expected="no row", found="a row"))
         else:
             differences += _compare_row(clip, should_be, row)
     differences += [Difference(what=_clip_name(clip), expected="a row", found="no row") for clip in wanted]

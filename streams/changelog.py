@@ -1,20 +1,19 @@
-"""The changelog of a partition's statistics: what is written at a flush, and how state is made of it again.
+"""The changelog of a partition's state: what a flush writes, and how state is made of it again.
 
-Three kinds of records, told apart by the first byte of the key:
+Four kinds of records, told apart by the first byte of the key:
 
-- `P` + page key: a statistics page, absolute. It is applied up to its own newest source offset.
+- `P` + page key: a statistics page, absolute.
 - `S` + segment number + part: session records that changed in one flush, and in turn one of 64 buckets of all live records.
   After 64 flushes every live record has been written again, so a segment older than that is deleted.
-- `L`: the ledger. It is written last, when all else of the flush has arrived; what came before it is only now valid. It
-  holds the source offset up to which the state is applied, the counts of fates, and the prior of the rates.
+- `X` + kind + hash: a session or a viewer that the statistics were made without.
+- `L`: the ledger. It holds the source offset up to which the state is applied, the counts of fates, and the prior of the rates.
 
-A worker that dies within a flush leaves pages that are ahead of the ledger, and segments without one. Recovery takes the
-pages as they are (each skips what it has applied), and of the sessions those up to the ledger: so they stand exactly at the
-ledger's offset, and replay from there makes the same bits.
+All records of a flush are one transaction of the partition's writer, so whoever reads what is committed finds a state exactly
+as it stood at the ledger's offset, and replay from there makes the same bits.
 """
 
 import struct
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
 import orjson
@@ -22,15 +21,32 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.errors import StateError
+from schemas.exclusions import Excluded, ExclusionKind
 from scoring.rates import RatePrior
-from scoring.statistics.pages import PAGE_DTYPE
+from scoring.statistics.pages import PAGE_DTYPE, Pages
 from scoring.statistics.sessions import SESSION_DTYPE
 
-RECORD_VERSION: Final = 1
-PAGE, SEGMENT, LEDGER = b"P", b"S", b"L"
+LEDGER_VERSION: Final = 3
+"""2 has the fields from `epoch` on, 3 those of the ranker; 1 and 2 are still read."""
+PAGE, SEGMENT, EXCLUSION, LEDGER = b"P", b"S", b"X", b"L"
+BLOCK_OFFSETS: Final = 1 << 16
 _SEGMENT_KEY = struct.Struct(">cQI")
+_EXCLUSION_KEY = struct.Struct(">cBQ")
 _PART_RECORDS: Final = 8_192
-_VERSION_BYTE = bytes([RECORD_VERSION])
+_RECORD_VERSION: Final = 1
+_VERSION_BYTE = bytes([_RECORD_VERSION])
+_PAGE_VERSION: Final = 2
+"""2 has the ranker's scores; 1 is still read."""
+_FIRST_PAGE_DTYPE: Final = np.dtype(
+    [(name, PAGE_DTYPE[name]) for name in PAGE_DTYPE.names or () if not name.startswith("ranker_")]
+)
+
+
+class Record(NamedTuple):
+    """One record; without a value it deletes the one before."""
+
+    key: bytes
+    value: bytes | None
 
 
 class LedgerPrior(BaseModel):
@@ -57,7 +73,7 @@ class Ledger(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    record_version: int = RECORD_VERSION
+    record_version: int = LEDGER_VERSION
     partition: int
     partitions: int
     fingerprint: str
@@ -76,16 +92,40 @@ class Ledger(BaseModel):
     missing: int = 0
     """Offsets passed over: the broker no longer had them, or they hold a transaction's marker."""
     consumed: int = 0
-    """Messages read: applied + duplicates + dead letters."""
+    """Messages read: applied + duplicates + excluded + dead letters."""
     newest_ms: int = -1
     segment: int = 0
     """Number of the newest segment."""
     prior: LedgerPrior
+    epoch: int = 0
+    """How often the state was computed anew from the source. Rows of a later epoch replace all those of an earlier one."""
+    recent_block: int = -1
+    """Block of BLOCK_OFFSETS offsets that `applied_offset` is in."""
+    recent_messages: int = 0
+    """Messages read of that block."""
+    recent_dead_letters: int = 0
+    """Dead letters among them."""
+    excluded: int = 0
+    exclusions_offset: int = -1
+    """In topic exclusions, up to which the state was made without those whom it names."""
+    republish: bool = False
+    """The state has just taken another's place: all its rows are to be published, in an epoch later than that of any row."""
+    records: int | None = None
+    """Records of the changelog besides the ledger; None where version 1 did not tell."""
+    ranker_release: str = ""
+    """The release that the ranker scores are of; empty where there are none."""
+    ranker_offset: int = -1
+    """In topic ranker-scores, of the message that let it hold."""
 
 
-def page_record(video_id: bytes, page: NDArray[np.void]) -> tuple[bytes, bytes]:
-    """Return key and value of a page's record."""
-    return PAGE + page["key"].tobytes(), _VERSION_BYTE + bytes([len(video_id)]) + video_id + page.tobytes()
+def page_record(video_id: bytes, page: NDArray[np.void]) -> Record:
+    """Return a page's record."""
+    return Record(page_key(page["key"]), bytes([_PAGE_VERSION, len(video_id)]) + video_id + page.tobytes())
+
+
+def page_key(key: NDArray[np.uint64] | np.uint64) -> bytes:
+    """Return the key of a page's record."""
+    return PAGE + key.tobytes()
 
 
 def read_page(value: bytes) -> tuple[bytes, NDArray[np.void]]:
@@ -94,24 +134,30 @@ def read_page(value: bytes) -> tuple[bytes, NDArray[np.void]]:
     Raises:
         StateError: it was written by another version.
     """
-    _check_version(value[0])
+    _check_version(value[0], _PAGE_VERSION, oldest=1)
     end = 2 + value[1]
-    return value[2:end], np.frombuffer(value, PAGE_DTYPE, count=1, offset=end)[0]
+    if value[0] == _PAGE_VERSION:
+        return value[2:end], np.frombuffer(value, PAGE_DTYPE, count=1, offset=end)[0]
+    old = np.frombuffer(value, _FIRST_PAGE_DTYPE, count=1, offset=end)[0]
+    page = Pages.empty(1).records(np.zeros(1, np.int64))[0]
+    for name in _FIRST_PAGE_DTYPE.names or ():
+        page[name] = old[name]
+    return value[2:end], page
 
 
-def segment_records(number: int, records: NDArray[np.void]) -> list[tuple[bytes, bytes]]:
-    """Return keys and values of a segment of session records, in parts of bounded size."""
+def segment_records(number: int, records: NDArray[np.void]) -> list[Record]:
+    """Return the records of a segment of session records, in parts of bounded size."""
     parts = range(0, max(len(records), 1), _PART_RECORDS)
     return [
-        (_SEGMENT_KEY.pack(SEGMENT, number, part), _VERSION_BYTE + records[start : start + _PART_RECORDS].tobytes())
+        Record(_SEGMENT_KEY.pack(SEGMENT, number, part), _VERSION_BYTE + records[start : start + _PART_RECORDS].tobytes())
         for part, start in enumerate(parts)
     ]
 
 
-def read_segment(key: bytes, value: bytes) -> tuple[int, NDArray[np.void]]:
-    """Return the number and the session records of a segment's part."""
-    _check_version(value[0])
-    return segment_number(key), np.frombuffer(value, SESSION_DTYPE, offset=1)
+def read_segment(value: bytes) -> NDArray[np.void]:
+    """Return the session records of a segment's part."""
+    _check_version(value[0], _RECORD_VERSION)
+    return np.frombuffer(value, SESSION_DTYPE, offset=1)
 
 
 def segment_number(key: bytes) -> int:
@@ -119,22 +165,33 @@ def segment_number(key: bytes) -> int:
     return int(_SEGMENT_KEY.unpack(key)[1])
 
 
-def ledger_record(ledger: Ledger) -> tuple[bytes, bytes]:
-    """Return key and value of a ledger's record."""
-    return LEDGER, orjson.dumps(ledger.model_dump())
+def exclusion_record(excluded: Excluded) -> Record:
+    """Return the record of an exclusion."""
+    return Record(_EXCLUSION_KEY.pack(EXCLUSION, list(ExclusionKind).index(excluded.kind), excluded.identifier), _VERSION_BYTE)
+
+
+def read_exclusion(key: bytes) -> Excluded:
+    """Return who is excluded by a record with this key."""
+    _, kind, identifier = _EXCLUSION_KEY.unpack(key)
+    return Excluded(list(ExclusionKind)[kind], identifier)
+
+
+def ledger_record(ledger: Ledger) -> Record:
+    """Return a ledger's record."""
+    return Record(LEDGER, orjson.dumps(ledger.model_dump()))
 
 
 def read_ledger(value: bytes) -> Ledger:
-    """Return the ledger of a record's value."""
+    """Return the ledger of a record's value, in the present version."""
     content = orjson.loads(value)
-    _check_version(content.get("record_version"))
-    return Ledger.model_validate(content)
+    _check_version(content.get("record_version"), LEDGER_VERSION, oldest=1)
+    return Ledger.model_validate(content | {"record_version": LEDGER_VERSION})
 
 
-def _check_version(version: int) -> None:
-    if version != RECORD_VERSION:
+def _check_version(version: int, newest: int, oldest: int | None = None) -> None:
+    if not (newest if oldest is None else oldest) <= version <= newest:
         message = (
-            f"changelog record of version {version}; this worker reads version {RECORD_VERSION}: "
-            "run the version that wrote it, or rebuild the state from the source topic"
+            f"changelog record of version {version}; this worker reads up to version {newest}: "
+            "run the version that wrote it, or compute the state again with `highlights worker --rebuild`"
         )
         raise StateError(message)

@@ -9,16 +9,11 @@ import structlog
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from schemas.clickhouse import Migration, migrations
+from schemas.clickhouse import CLIP_SCORES, MIGRATIONS_TABLE, Migration, migrations
 from schemas.errors import ConfigurationError, DeliveryError
 from streams.settings import ClickHouseSettings
 
 log = structlog.get_logger()
-
-_MIGRATIONS_TABLE = """
-CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())
-ENGINE = ReplacingMergeTree ORDER BY number
-"""
 
 
 def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> Client:
@@ -34,46 +29,65 @@ def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> C
             "or set HIGHLIGHTS_CLICKHOUSE__URL to your own"
         )
         raise ConfigurationError(message)
-    if create_database:
-        with _open(settings, "default") as client:
-            client.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
-    return _open(settings, settings.database)
-
-
-def _open(settings: ClickHouseSettings, database: str) -> Client:
-    address = urlsplit(settings.url or "")
     try:
-        return clickhouse_connect.get_client(
-            interface=address.scheme,
-            host=address.hostname,
-            port=address.port or (8443 if address.scheme == "https" else 8123),
-            username=settings.user,
-            password=settings.password.get_secret_value(),
-            database=database,
-            connect_timeout=10,
-            send_receive_timeout=int(settings.timeout_s),
-            autogenerate_session_id=False,
-        )
+        if create_database:
+            with _open(settings, "default") as client:
+                client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})
+        return _open(settings, settings.database)
     except ClickHouseError as error:
         raise _explained(error, settings) from error
 
 
+def _open(settings: ClickHouseSettings, database: str) -> Client:
+    address = urlsplit(settings.url or "")
+    return clickhouse_connect.get_client(
+        interface=address.scheme,
+        host=address.hostname,
+        port=address.port or (8443 if address.scheme == "https" else 8123),
+        username=settings.user,
+        password=settings.password.get_secret_value(),
+        database=database,
+        connect_timeout=10,
+        send_receive_timeout=int(settings.timeout_s),
+        autogenerate_session_id=False,
+        ca_cert=str(settings.ca_file) if settings.ca_file else None,
+    )
+
+
 def _explained(error: ClickHouseError, settings: ClickHouseSettings) -> Exception:
     text = str(error).splitlines()[0]
-    if "AUTHENTICATION" in text or "516" in text:
+    if "code: 516" in text.lower():
         return ConfigurationError(
-            f"ClickHouse at {settings.url} refuses user {settings.user!r}: check HIGHLIGHTS_CLICKHOUSE__USER and __PASSWORD"
+            f"ClickHouse at {settings.url} refuses user {settings.user!r}: check HIGHLIGHTS_CLICKHOUSE__USER and "
+            "HIGHLIGHTS_CLICKHOUSE__PASSWORD"
         )
     if "UNKNOWN_DATABASE" in text:
         return ConfigurationError(
             f"ClickHouse at {settings.url} has no database {settings.database!r} yet: a worker's first start makes it"
         )
-    return DeliveryError(f"ClickHouse at {settings.url} does not answer: {text}")
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return ConfigurationError(
+            f"the certificate of ClickHouse at {settings.url} is not trusted: set HIGHLIGHTS_CLICKHOUSE__CA_FILE to its "
+            "authority's, and name the server as the certificate does"
+        )
+    return DeliveryError(f"ClickHouse at {settings.url} does not answer: {text}. Is it up, and is it http or https there?")
 
 
 def migrate(client: Client) -> list[Migration]:
-    """Apply the migrations that are missing; return them. Each can run twice, so two workers may start at once."""
-    client.command(_MIGRATIONS_TABLE)
+    """Apply the migrations that are missing; return them. Each can run twice, so two workers may start at once.
+
+    Raises:
+        DeliveryError: ClickHouse does not answer, or refuses one.
+    """
+    try:
+        return _apply_missing(client)
+    except ClickHouseError as error:
+        message = f"ClickHouse does not answer, or refuses to make the tables: {str(error).splitlines()[0]}"
+        raise DeliveryError(message) from error
+
+
+def _apply_missing(client: Client) -> list[Migration]:
+    client.command(MIGRATIONS_TABLE)
     done = {row[0] for row in client.query("SELECT number FROM schema_migrations").result_rows}
     missing = [migration for migration in migrations() if migration.number not in done]
     for migration in missing:
@@ -97,3 +111,20 @@ def insert(client: Client, table: str, rows: pa.Table, settings: dict[str, Any] 
     except ClickHouseError as error:
         message = f"ClickHouse did not take {len(rows)} rows of {table}: {str(error).splitlines()[0]}"
         raise DeliveryError(message) from error
+
+
+def rows_of_partition(client: Client, partition: int) -> tuple[list[tuple[str, int]], int]:
+    """Return (video id, clip index) of every clip that has a row from a partition of the source, and the highest version.
+
+    Raises:
+        DeliveryError: ClickHouse does not answer.
+    """
+    query = (
+        f"SELECT video_id, clip_index, max(version) FROM {CLIP_SCORES} WHERE source_partition = {{partition:UInt32}} GROUP BY ALL"
+    )
+    try:
+        rows = client.query(query, {"partition": partition}).result_rows
+    except ClickHouseError as error:
+        message = f"ClickHouse does not say which clips it has: {str(error).splitlines()[0]}"
+        raise DeliveryError(message) from error
+    return [(video_id, clip_index) for video_id, clip_index, _ in rows], max((version for *_, version in rows), default=0)

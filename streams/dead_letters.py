@@ -13,10 +13,9 @@ from pydantic import BaseModel
 from schemas.dead_letters import HEADER_PREFIX
 from schemas.errors import ConfigurationError
 from schemas.topics import DEAD_LETTERS
-from streams.kafka import VerifiedProducer, connection, partitions_of, topic_name
+from streams.kafka import VerifiedProducer, connection, partition_counts, partitions_of, topic_name
+from streams.reading import read as read_topic
 from streams.settings import Settings
-
-_FETCH, _WAIT_S = 1_000, 0.3
 
 
 class DeadLetter(BaseModel):
@@ -77,34 +76,34 @@ def replay(settings: Settings) -> int:
         sent += 1
     producer.verify()
     if done:
-        topic, consumer = topic_name(settings.kafka, DEAD_LETTERS), _consumer(settings)
+        topic, consumer = topic_name(settings.kafka, DEAD_LETTERS), _group(settings)
         consumer.commit(offsets=[TopicPartition(topic, part, offset) for part, offset in done.items()], asynchronous=False)
         consumer.close()
     return sent
 
 
-def _consumer(settings: Settings) -> Consumer:
-    group = {"group.id": f"{settings.worker.group}-dead-letters", "enable.auto.commit": False}
-    return Consumer(connection(settings.kafka) | group | {"auto.offset.reset": "earliest", "log_level": 0})
+def _group(settings: Settings) -> Consumer:
+    group = {"group.id": f"{settings.worker.group}-dead-letters", "enable.auto.commit": False, "log_level": 0}
+    return Consumer(connection(settings.kafka) | group)
 
 
 def _messages(settings: Settings, *, beginning: bool) -> Iterator[Message]:
-    """Yield all letters there are now, from the beginning or from where the last replay ended."""
-    topic, consumer = topic_name(settings.kafka, DEAD_LETTERS), _consumer(settings)
+    """Yield all letters there are now, from the beginning or from where the last replay ended.
+
+    The end is fixed before the first is read: one that is replayed may come back while the others are read.
+    """
+    topic = topic_name(settings.kafka, DEAD_LETTERS)
+    places = partitions_of(topic, partition_counts(settings.kafka).get(topic, 0))
+    consumer = _group(settings)
     try:
-        places = partitions_of(topic, len(consumer.list_topics(topic, timeout=10).topics[topic].partitions))
-        ends = {place.partition: consumer.get_watermark_offsets(place, timeout=10) for place in places}
-        starts = {place.partition: place.offset for place in ([] if beginning else consumer.committed(places, timeout=10))}
-        at = {part: max(low, starts.get(part, 0)) for part, (low, _high) in ends.items()}
-        consumer.assign([TopicPartition(topic, part, offset) for part, offset in at.items()])
-        while any(at[part] < high for part, (_low, high) in ends.items()):
-            for message in consumer.consume(_FETCH, timeout=_WAIT_S):
-                if message.error() is None and message.offset() < ends[message.partition()][1]:
-                    yield message
-            for place in consumer.position(places):
-                at[place.partition] = max(at[place.partition], place.offset)
+        replayed = consumer.committed(places, timeout=10)
+        ends = [consumer.get_watermark_offsets(place, timeout=10)[1] for place in replayed]
     finally:
         consumer.close()
+    for place, end in zip(replayed, ends, strict=True):
+        first = 0 if beginning else max(0, place.offset)
+        for messages in read_topic(settings.kafka, topic, place.partition, first, end - 1):
+            yield from messages
 
 
 def _letter(message: Message) -> DeadLetter:

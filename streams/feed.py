@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from pydantic import BaseModel, ConfigDict
 
 from schemas.clickhouse import HighlightRow
 from schemas.errors import ConfigurationError, DeliveryError
@@ -45,6 +46,28 @@ ORDER BY kind, position_bin
 """
 
 
+class CurvePoint(BaseModel):
+    """One clip of a video's curve. None where a part is missing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    clip_index: int
+    score: float
+    score_low: float
+    score_high: float
+    supervised_score: float | None
+    behaviour_score: float | None
+    ranker_score: float | None
+
+
+_CURVE = f"""
+SELECT {", ".join(CurvePoint.model_fields)}
+FROM fused_scores
+WHERE video_id = {{video:String}}
+ORDER BY clip_index
+"""
+
+
 def feed(client: Client, *, top: int, tag: str = "", video: str = "") -> list[HighlightRow]:
     """Return the best clips, best first.
 
@@ -55,6 +78,11 @@ def feed(client: Client, *, top: int, tag: str = "", video: str = "") -> list[Hi
         video: only clips of this video; all when empty.
     """
     return [HighlightRow.model_validate(row) for row in _rows(client, _FEED, {"top": top, "tag": tag, "video": video})]
+
+
+def curve(client: Client, video: str) -> list[CurvePoint]:
+    """Return score, interval and parts of each clip of a video that has a score, in the video's order."""
+    return [CurvePoint.model_validate(row) for row in _rows(client, _CURVE, {"video": video})]
 
 
 def explain(client: Client, clip_id: str) -> dict[str, Any]:

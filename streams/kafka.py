@@ -1,8 +1,9 @@
 """Kafka as confluent-kafka sees it: connection settings, topics, and a producer whose deliveries are verified."""
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -15,6 +16,9 @@ from streams.settings import KafkaSettings
 log = structlog.get_logger()
 
 STATISTICS_TABLE = "statistics"
+
+_PROBE_S: Final = 1.0
+_REFUSED: Final = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED)
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
@@ -52,6 +56,12 @@ def changelog_name(group: str) -> str:
     return f"{group}-{STATISTICS_TABLE}-changelog"
 
 
+def expected_topics(settings: KafkaSettings, group: str) -> dict[str, dict[str, str]]:
+    """Return the settings, as Kafka names them, of each topic that there is to be."""
+    configs = {topic_name(settings, topic.name): topic.config() for topic in topics().values()}
+    return configs | {changelog_name(group): {"cleanup.policy": "compact", "max.message.bytes": str(16 << 20)}}
+
+
 def ensure_topics(settings: KafkaSettings, group: str, timeout_s: float = 30.0) -> int:
     """Create the topics that are missing; return the number of partitions of the source.
 
@@ -59,12 +69,11 @@ def ensure_topics(settings: KafkaSettings, group: str, timeout_s: float = 30.0) 
         ContractError: topics that are to be partitioned alike are not.
         DeliveryError: Kafka does not answer.
     """
+    present = partition_counts(settings, timeout_s)
     admin = AdminClient(connection(settings) | {"socket.timeout.ms": int(timeout_s * 1000), "log_level": 0})
-    present = _partition_counts(admin, timeout_s)
     source = topic_name(settings, INTERACTIONS)
     wanted = present.get(source) or settings.interactions_partitions or topics()[INTERACTIONS].partitions
-    configs = {topic_name(settings, topic.name): topic.config() for topic in topics().values()}
-    configs[changelog_name(group)] = {"cleanup.policy": "compact", "max.message.bytes": str(16 << 20)}
+    configs = expected_topics(settings, group)
     missing = [
         NewTopic(name, num_partitions=wanted, replication_factor=settings.replication_factor, config=config)
         for name, config in configs.items()
@@ -85,22 +94,59 @@ def ensure_topics(settings: KafkaSettings, group: str, timeout_s: float = 30.0) 
 def _wait_created(name: str, created: Any, timeout_s: float) -> None:
     try:
         created.result(timeout_s)
+    except TimeoutError as error:
+        message = f"topic {name} could not be created: Kafka has not answered for {timeout_s:.0f} s"
+        raise DeliveryError(message) from error
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             message = f"topic {name} could not be created: {error.args[0].str()}"
             raise DeliveryError(message) from error
 
 
-def _partition_counts(admin: AdminClient, timeout_s: float) -> dict[str, int]:
-    try:
-        listed = admin.list_topics(timeout=timeout_s).topics
-    except KafkaException as error:
+def partition_counts(settings: KafkaSettings, timeout_s: float = 30.0) -> dict[str, int]:
+    """Return the number of partitions of each topic that there is; one that is just being created may not be there yet.
+
+    Raises:
+        ConfigurationError: Kafka refuses the user, or the two sides do not agree on how to speak.
+        DeliveryError: Kafka does not answer in time.
+    """
+    complaints: list[KafkaError] = []
+    admin = AdminClient(connection(settings) | {"log_level": 0, "error_cb": complaints.append})
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            listed = admin.list_topics(timeout=min(_PROBE_S, timeout_s)).topics
+        except KafkaException as error:
+            admin.poll(0)
+            for complaint in complaints:
+                _raise_refusal(complaint, settings)
+            if time.monotonic() > end:
+                message = (
+                    f"Kafka at {settings.bootstrap_servers} does not answer: {error.args[0].str()}. Is it up (`highlights up`), "
+                    "and are HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS and HIGHLIGHTS_KAFKA__SECURITY_PROTOCOL right?"
+                )
+                raise DeliveryError(message) from error
+        else:
+            return {name: len(topic.partitions) for name, topic in listed.items() if topic.partitions}
+
+
+def _raise_refusal(complaint: KafkaError, settings: KafkaSettings) -> None:
+    """Raise what a complaint of the client's means for the settings; it says of its own accord only that nobody answers."""
+    kafka, text = f"Kafka at {settings.bootstrap_servers}", complaint.str()
+    if "verify failed" in text:
+        message = f"the certificate of {kafka} is not trusted: set HIGHLIGHTS_KAFKA__CA_FILE to its authority's"
+    elif complaint.code() == KafkaError._SSL or "PLAINTEXT broker listener" in text:
         message = (
-            f"Kafka does not answer: {error.args[0].str()}. Is it up (`highlights up`), "
-            "and is HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS right?"
+            f"{kafka} does not speak {settings.security_protocol} there: check HIGHLIGHTS_KAFKA__SECURITY_PROTOCOL and the port"
         )
-        raise DeliveryError(message) from error
-    return {name: len(topic.partitions) for name, topic in listed.items()}
+    elif complaint.code() in _REFUSED:
+        message = (
+            f"{kafka} refuses user {settings.username!r}: check HIGHLIGHTS_KAFKA__USERNAME, HIGHLIGHTS_KAFKA__PASSWORD and "
+            "HIGHLIGHTS_KAFKA__SASL_MECHANISM"
+        )
+    else:
+        return
+    raise ConfigurationError(message)
 
 
 class VerifiedProducer:
@@ -177,14 +223,13 @@ def partitions_of(topic: str, partitions: int) -> list[TopicPartition]:
     return [TopicPartition(topic, partition) for partition in range(partitions)]
 
 
-class CommittedInteractions:
-    """Watches how far a consumer group has committed the source."""
+class CommittedOffsets:
+    """Watches how far a consumer group has committed a topic."""
 
-    def __init__(self, settings: KafkaSettings, group: str) -> None:
-        """Connect, without joining the group."""
-        topic = topic_name(settings, INTERACTIONS)
+    def __init__(self, settings: KafkaSettings, group: str, partitions: int, topic: str = INTERACTIONS) -> None:
+        """Connect, without joining the group. A topic that was just created may not list its partitions yet: they are given."""
         self._consumer = Consumer(connection(settings) | {"group.id": group, "log_level": 0})
-        self._partitions = partitions_of(topic, len(self._consumer.list_topics(topic, timeout=10).topics[topic].partitions))
+        self._partitions = partitions_of(topic_name(settings, topic), partitions)
         self._count = 0
 
     def count(self) -> int:

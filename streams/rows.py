@@ -1,7 +1,7 @@
 """Rows of ClickHouse's tables out of the statistics, by columns."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +13,12 @@ from scoring.fusion import FUSION_VERSION
 from scoring.rates import SIGNAL_KINDS, RatePrior
 from scoring.statistics.partition import ClipSelection, PartitionStatistics
 
+_EPOCH_SHIFT: Final = 48
 
-def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa.Table:
-    """Return the rows of table `clip_scores` of n clips."""
+
+def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection, epoch: int) -> pa.Table:
+    """Return the rows of table `clip_scores` of n clips, of the state's epoch."""
+    ranker = statistics.ranker
     pages, row, clip = statistics.pages, clips.row, clips.clip
     signals, fused = statistics.fuse(clips)
     counts = pages.counts[row, :, clip]
@@ -50,17 +53,28 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection) -> pa
         "supervised_offset": supervised_offset,
         "prior_offset": prior_offset,
         "fusion_version": _constant(FUSION_VERSION, len(row)),
-        "ranker_release": _constant("", len(row)),
-        "version": version_of(source_offset, supervised_offset, prior_offset),
+        "ranker_offset": np.full(len(row), ranker.offset, np.int64),
+        "ranker_release": pa.array(np.where(np.isnan(signals.ranker_mean), "", ranker.release), pa.string()),
+        "version": version_of(epoch, source_offset, supervised_offset, prior_offset, ranker.offset),
     }
     return pa.table(columns)
 
 
 def version_of(
-    source_offset: NDArray[np.int64], supervised_offset: NDArray[np.int64], prior_offset: NDArray[np.int64]
+    epoch: int,
+    source_offset: NDArray[np.int64],
+    supervised_offset: NDArray[np.int64],
+    prior_offset: NDArray[np.int64],
+    ranker_offset: int,
 ) -> NDArray[np.uint64]:
-    """Return the rows' versions: each part only grows along the log, so the sum grows whenever anything changes."""
-    return (source_offset + 1 + supervised_offset + 1 + prior_offset).astype(np.uint64)
+    """Return the rows' versions: they grow with the epoch, and in one with the sum of offsets, of which each only grows."""
+    offsets = source_offset + 1 + supervised_offset + 1 + prior_offset + ranker_offset + 1
+    return ((epoch << _EPOCH_SHIFT) + offsets).astype(np.uint64)
+
+
+def epoch_of(version: int) -> int:
+    """Return the epoch of a row's version."""
+    return version >> _EPOCH_SHIFT
 
 
 def supervised_rows(outputs: Sequence[tuple[int, SupervisedOutput]]) -> pa.Table:

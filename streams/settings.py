@@ -4,17 +4,55 @@
 are the embedded ones that `highlights up` runs.
 """
 
+import re
+import ssl
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
 
-class KafkaSettings(BaseModel):
+
+def _servers(value: str) -> str:
+    if not all(_SERVER.fullmatch(server.strip()) for server in value.split(",")):
+        message = "give host:port, several joined by commas; user and password have settings of their own"
+        raise ValueError(message)
+    return value
+
+
+def _web_address(value: str) -> str:
+    """Refuse all but scheme, host and port: an address is shown in logs and errors."""
+    address = urlsplit(value)
+    plain = address.scheme in ("http", "https") and address.hostname and address.path in ("", "/")
+    if not plain or "@" in address.netloc or address.query or address.fragment:
+        message = "give http://host:port or https://host:port and no more; user, password and database have settings of their own"
+        raise ValueError(message)
+    return value
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        message = "it holds no certificates that can be read: give a PEM file"
+        raise ValueError(message) from error
+    return path
+
+
+CertificateFile = Annotated[FilePath, AfterValidator(_certificates)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class KafkaSettings(_Group):
     """Where Kafka is."""
 
-    bootstrap_servers: str | None = None
+    bootstrap_servers: Annotated[str, AfterValidator(_servers)] | None = None
     """host:port, several joined by commas. Unset: the embedded Kafka."""
     topic_prefix: str = ""
     """Put before each topic's name; change it to run several systems on one Kafka."""
@@ -26,15 +64,24 @@ class KafkaSettings(BaseModel):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     username: str | None = None
     password: SecretStr | None = None
-    ca_file: Path | None = None
-    """Certificate authority for TLS; unset: the system's."""
+    ca_file: CertificateFile | None = None
+    """Certificate authority for TLS, PEM; unset: the system's."""
+
+    @model_validator(mode="after")
+    def _credentials(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not (self.username and self.password):
+            message = f"{self.security_protocol} needs HIGHLIGHTS_KAFKA__USERNAME and HIGHLIGHTS_KAFKA__PASSWORD"
+            raise ValueError(message)
+        return self
 
 
-class ClickHouseSettings(BaseModel):
+class ClickHouseSettings(_Group):
     """Where ClickHouse is."""
 
-    url: str | None = None
+    url: Annotated[str, AfterValidator(_web_address)] | None = None
     """HTTP interface, http://host:8123 or https://host:8443. Unset: the embedded ClickHouse."""
+    ca_file: CertificateFile | None = None
+    """Certificate authority for https, PEM; unset: the system's."""
     user: str = "highlights"
     password: SecretStr = SecretStr("")
     database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = "highlights"
@@ -42,7 +89,7 @@ class ClickHouseSettings(BaseModel):
     """Longest wait for one request."""
 
 
-class StatisticsSettings(BaseModel):
+class StatisticsSettings(_Group):
     """Rules of the statistics. State made under other rules is refused: rebuild it after a change."""
 
     half_life_hours: Annotated[float, Field(ge=1, le=24 * 365)] = 72.0
@@ -53,11 +100,16 @@ class StatisticsSettings(BaseModel):
     """How far an event's time may lie ahead of the broker's stamp."""
 
 
-class WorkerSettings(BaseModel):
+class WorkerSettings(_Group):
     """How a worker works."""
 
     group: str = "highlights"
     """Consumer group, and name of the state's changelog topic."""
+    group_instance_id: str | None = None
+    """Name of this worker in its group that survives restarts, a pod's name for instance: a worker that comes back under it
+    within the session timeout has its partitions at once, and nobody else has to take them. Unset: a new member each time."""
+    session_timeout_s: Annotated[float, Field(ge=1, le=30)] = 6.0
+    """Silence after which a worker's partitions go to others."""
     flush_interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
     """Time between flushes: longer makes fewer, larger inserts and staler scores."""
     max_unflushed_interactions: Annotated[int, Field(ge=1_000)] = 5_000_000
@@ -65,8 +117,15 @@ class WorkerSettings(BaseModel):
     max_message_bytes: Annotated[int, Field(ge=1_024)] = 65_536
     """Longer interactions are dead letters."""
     max_consecutive_dead_letters: Annotated[int, Field(ge=0)] = 100_000
-    """A worker stops at a partition with so many dead letters in a row, lest a broken sender drains the topic into them.
-    Checked between chunks. Raise it to go on; 0 is no limit."""
+    """A partition with so many dead letters in a row is stopped, lest a broken sender drains it into them; checked between
+    chunks. Raise it to go on; 0 is no limit."""
+    max_dead_letter_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """A partition of whose last 10,000 to 65,536 messages more than this part are dead letters is stopped; 1 is no limit."""
+    max_interactions_per_minute: Annotated[int, Field(ge=0)] = 300
+    """A session with more than so many in one minute of event time is no person: it is excluded, from its beginning; 0 is no
+    limit."""
+    exclusions_interval_s: Annotated[float, Field(gt=0)] = 60.0
+    """Time between looks for new exclusions. Each that finds any computes the state anew, from the source's beginning."""
     stop_timeout_s: Annotated[float, Field(gt=0)] = 8.0
     """Longest last flush on SIGTERM; what it does not reach is done again after the next start."""
     metrics_host: str = "127.0.0.1"
@@ -74,17 +133,61 @@ class WorkerSettings(BaseModel):
     """Prometheus endpoint; 0 turns it off."""
 
 
+class LearningSettings(_Group):
+    """How rankers are made."""
+
+    releases_dir: Path | None = None
+    """Folder of the releases; unset: `releases` in HIGHLIGHTS_DATA_DIR."""
+    newest_interactions: Annotated[int, Field(ge=0)] = 2_000_000
+    """How many interactions tell which clips the same sessions watched."""
+
+    def folder(self, data_dir: Path) -> Path:
+        """Return the folder of the releases."""
+        return self.releases_dir or data_dir / "releases"
+
+
+class ServingSettings(_Group):
+    """Where the feed's HTTP interface listens, and whom it answers."""
+
+    host: str = "127.0.0.1"
+    """Another needs a file of keys."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8600
+    keys_file: FilePath | None = None
+    """YAML list of API keys: `name`, `sha256` of the key, `scopes` out of feed, clips, operate. Unset: no key is asked for."""
+    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    """Most requests of one key, or of one address where no key is asked for; 0 is no limit."""
+    max_connections: Annotated[int, Field(ge=1)] = 500
+    """Open connections, streams among them; further ones are answered with 503."""
+    cors_origins: str = ""
+    """Origins whose pages may read answers in a browser, several joined by commas: `https://example.org`."""
+    kept_snapshots: Annotated[int, Field(ge=1)] = 20
+    """Rankings kept for cursors; about 40 MB each at 500,000 clips."""
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.host not in ("127.0.0.1", "::1", "localhost") and self.keys_file is None:
+            message = f"host {self.host!r} is open to others: set HIGHLIGHTS_SERVING__KEYS_FILE, or listen on 127.0.0.1"
+            raise ValueError(message)
+        return self
+
+
 class Settings(BaseSettings):
     """All settings."""
 
-    model_config = SettingsConfigDict(env_prefix="HIGHLIGHTS_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="HIGHLIGHTS_", env_nested_delimiter="__", extra="forbid", use_attribute_docstrings=True
+    )
 
     data_dir: Path = Path(".highlights")
     """Where the embedded Kafka and ClickHouse keep their data."""
     hash_secret: SecretStr = SecretStr("highlights-local")
     """Secret of the identifiers' hashes. Set your own in production; state made under another is refused."""
     log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lowest level of our own logs; libraries speak from WARNING on."""
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     worker: WorkerSettings = WorkerSettings()
+    learning: LearningSettings = LearningSettings()
+    serving: ServingSettings = ServingSettings()

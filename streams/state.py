@@ -1,6 +1,7 @@
 """The state of one partition: its statistics and its ledger, how chunks change them, and what a flush takes of them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import NamedTuple, Self
 
@@ -10,19 +11,31 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from schemas.columns import decode
-from schemas.dead_letters import Reason, Rejection, headers_of, rejection_of
-from schemas.errors import StateError
+from schemas.dead_letters import Reason, Rejection, rejection_of
+from schemas.exclusions import Excluded, ExclusionKind, judge
 from schemas.hashing import hash_key
+from schemas.ranker import RankerScores, judge_ranker
 from schemas.supervised import SupervisedOutput
 from scoring.statistics import aggregation
 from scoring.statistics.aggregation import Rules
-from scoring.statistics.partition import PartitionStatistics, next_fit_after
+from scoring.statistics.exclusions import Exclusions
+from scoring.statistics.pace import PaceWatch
+from scoring.statistics.partition import PartitionStatistics, RankerState, next_fit_after
 from scoring.statistics.sessions import BUCKETS
-from streams import changelog, metrics
-from streams.changelog import Ledger, LedgerPrior
+from streams import changelog
+from streams.changelog import BLOCK_OFFSETS, Ledger, LedgerPrior, Record
 from streams.chunks import Chunk
+from streams.letters import DeadLetter, dead_letter, rejection_of_fate, wrong_partition
 from streams.rows import clip_score_rows, prior_rows, supervised_rows
 from streams.settings import Settings
+
+
+def exclusions_of(excluded: frozenset[Excluded]) -> Exclusions:
+    """Return exclusions as the statistics want them."""
+    return Exclusions.of(
+        {identifier for kind, identifier in excluded if kind is ExclusionKind.SESSION},
+        {identifier for kind, identifier in excluded if kind is ExclusionKind.VIEWER},
+    )
 
 
 class StateKey(NamedTuple):
@@ -51,15 +64,6 @@ class StateKey(NamedTuple):
         return blake2b(content.encode(), digest_size=8).hexdigest()
 
 
-class DeadLetter(NamedTuple):
-    """A message that could not be applied, as it is sent to the dead letters topic."""
-
-    partition: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes]]
-
-
 @dataclass(frozen=True)
 class Flush:
     """All that one flush of a partition writes, taken at one moment between two chunks."""
@@ -69,9 +73,11 @@ class Flush:
     supervised: pa.Table
     prior: pa.Table
     dead_letters: list[DeadLetter]
-    records: list[tuple[bytes, bytes | None]]
-    """Changelog records that come before the ledger."""
+    records: list[Record]
+    """Of the changelog, the ledger's last."""
     ledger: Ledger
+    oldest_ms: int | None
+    """Kafka's oldest stamp of the interactions in it."""
 
 
 @dataclass
@@ -81,115 +87,82 @@ class PartitionState:
     partition: int
     partitions: int
     key: StateKey
+    excluded: frozenset[Excluded] = frozenset()
+    """Whose interactions are passed over."""
     statistics: PartitionStatistics = field(init=False)
     ledger: Ledger = field(init=False)
 
     def __post_init__(self) -> None:
         """Start empty."""
-        self.statistics = PartitionStatistics(self.partition, self.partitions, self.key.rules, self.key.hash_key)
+        exclusions = exclusions_of(self.excluded)
+        self.statistics = PartitionStatistics(self.partition, self.partitions, self.key.rules, self.key.hash_key, exclusions)
         self.ledger = Ledger(
             partition=self.partition,
             partitions=self.partitions,
             fingerprint=self.key.fingerprint,
             prior=LedgerPrior.of(self.statistics.prior),
         )
-        self._segments: dict[bytes, NDArray[np.void]] = {}
-        self._segment_keys: set[bytes] = set()
+        self.segment_keys: set[bytes] = set()
+        self._obsolete_keys: set[bytes] = set()
+        self._new_exclusions = self.excluded
+        self.wanted = self.excluded
+        """Who is to be excluded, by the topic of exclusions up to `wanted_offset`."""
+        self.wanted_offset = -1
+        self.watch: PaceWatch | None = None
+        self.too_fast: list[int] = []
+        """Hashes of sessions that `watch` has found."""
         self._dead_letters: list[DeadLetter] = []
         self._supervised: list[tuple[int, SupervisedOutput]] = []
+        self._staged: dict[str, dict[bytes, RankerScores]] = {}
+        """Scores of releases that are not complete yet, by release and video."""
+        self._oldest_ms: int | None = None
         self._touched = False
         self._prior_is_new = True
 
-    # Recovery
-
-    def recover(self, key: bytes, value: bytes | None) -> None:
-        """Take one record of the changelog."""
-        kind = key[:1]
-        if kind == changelog.PAGE and value is not None:
-            video_id, page = changelog.read_page(value)
-            self.statistics.put_page(video_id, page)
-        elif kind == changelog.SEGMENT:
-            self._recover_segment(key, value)
-        elif kind == changelog.LEDGER and value is not None:
-            self.ledger = changelog.read_ledger(value)
-
-    def _recover_segment(self, key: bytes, value: bytes | None) -> None:
-        if value is None:
-            self._segments.pop(key, None)
-            self._segment_keys.discard(key)
-        else:
-            self._segments[key] = changelog.read_segment(key, value)[1]
-            self._segment_keys.add(key)
-
-    def finish_recovery(self) -> None:
-        """Make the statistics stand where the ledger says.
-
-        Raises:
-            StateError: the state was made under other rules, or for another number of partitions.
-        """
-        self._check_ledger()
-        statistics, ledger = self.statistics, self.ledger
-        statistics.prior = ledger.prior.to_prior()
-        statistics.clock.newest_ms[0] = ledger.newest_ms
-        statistics.clock.searching[0] = ledger.searching
-        valid = sorted(key for key in self._segments if changelog.segment_number(key) <= ledger.segment)
-        for key in valid:
-            records = self._segments[key]
-            statistics.sessions = statistics.sessions.with_room(len(records), statistics.forget_before_ms)
-            statistics.sessions.put(records)
-        self._segments.clear()
-
-    def _check_ledger(self) -> None:
-        ledger = self.ledger
-        if ledger.partitions != self.partitions:
-            message = (
-                f"the state of partition {self.partition} was made with {ledger.partitions} partitions, "
-                f"the source has {self.partitions} now"
-            )
-        elif ledger.fingerprint != self.key.fingerprint:
-            message = (
-                f"the state of partition {self.partition} was made under other HIGHLIGHTS_STATISTICS__* rules, another "
-                "HIGHLIGHTS_HASH_SECRET or another HIGHLIGHTS_WORKER__MAX_MESSAGE_BYTES"
-            )
-        else:
-            return
-        message += ": set them back, or start a new state with another HIGHLIGHTS_WORKER__GROUP"
-        raise StateError(message)
-
     # Chunks
 
-    @property
-    def next_fit_offset(self) -> int:
-        """Source offset before which the prior is to be fitted next."""
-        return next_fit_after(self.statistics.prior.fitted_offset)
+    def apply_interactions(self, chunk: Chunk) -> NDArray[np.int64]:
+        """Apply a chunk of interactions, skipping what was applied before and fitting the prior where that is due.
 
-    def advance(self, chunk: Chunk) -> None:
-        """Apply a chunk of interactions, fitting the prior where that is due. Batch computation; a worker flushes at each fit."""
+        Returns:
+            The number of rows by fate.
+        """
+        chunk = chunk.part(int(np.searchsorted(chunk.offsets, self.ledger.applied_offset, side="right")), len(chunk.values))
+        counts = np.zeros(aggregation.WAITING, np.int64)
         while chunk.values:
-            fit = self.next_fit_offset
+            fit = next_fit_after(self.statistics.prior.fitted_offset)
             end = int(chunk.offsets.searchsorted(fit))
-            self.apply_interactions(chunk.part(0, end))
+            counts += self._apply(chunk.part(0, end))
             if end < len(chunk.values):
                 self.refit(fit)
             chunk = chunk.part(end, len(chunk.values))
+        return counts
 
-    def apply_interactions(self, chunk: Chunk) -> NDArray[np.int64]:
-        """Apply a chunk of interactions, skipping what was applied before; return the number of rows by fate."""
-        chunk = chunk.part(int(np.searchsorted(chunk.offsets, self.ledger.applied_offset, side="right")), len(chunk.values))
+    def _apply(self, chunk: Chunk) -> NDArray[np.int64]:
         if not chunk.values:
             return np.zeros(aggregation.WAITING, np.int64)
         columns, rejections = decode(chunk.values, self.key.hash_key, self.key.max_message_bytes)
         fates = self.statistics.apply(columns, chunk.offsets, chunk.timestamps_ms)
+        self.too_fast += self.watch.find(columns, fates) if self.watch else []
         for row in np.flatnonzero(fates >= aggregation.REJECTED).tolist():
-            rejection = rejections.get(row) or self._rejection_of_fate(int(fates[row]), columns.occurred_at_ms[row])
-            self._bury(chunk, row, rejection)
+            rejection = rejections.get(row) or rejection_of_fate(
+                int(fates[row]), columns.occurred_at_ms[row], self.partition, self.key.rules
+            )
+            self._dead_letters.append(dead_letter(chunk, row, rejection))
             reason = rejection.reason.value
             self.ledger.dead_letters[reason] = self.ledger.dead_letters.get(reason, 0) + 1
-            metrics.DEAD_LETTERS.labels(reason).inc()
         counts = np.bincount(fates, minlength=aggregation.WAITING)
         self._account(chunk, counts)
         self._count_consecutive(fates)
+        self._count_recent(chunk.offsets, fates)
         return counts
+
+    def refit(self, offset: int) -> None:
+        """Fit the prior to all interactions before `offset`; the next flush publishes all that it changes."""
+        self.statistics.refit(offset)
+        self._prior_is_new = True
+        self.ledger.prior = LedgerPrior.of(self.statistics.prior)
+        self._touched = True
 
     def _account(self, chunk: Chunk, counts: NDArray[np.int64]) -> None:
         ledger, messages = self.ledger, len(chunk.values)
@@ -202,8 +175,11 @@ class PartitionState:
         ledger.consumed += messages
         ledger.applied += int(counts[aggregation.APPLIED])
         ledger.duplicates += int(counts[aggregation.DUPLICATE])
+        ledger.excluded += int(counts[aggregation.EXCLUDED])
         ledger.searching = int(self.statistics.clock.searching[0])
         ledger.newest_ms = int(self.statistics.clock.newest_ms[0])
+        oldest_ms = int(chunk.timestamps_ms.min())
+        self._oldest_ms = oldest_ms if self._oldest_ms is None else min(oldest_ms, self._oldest_ms)
         self._touched = True
 
     def _count_consecutive(self, fates: NDArray[np.uint8]) -> None:
@@ -213,30 +189,14 @@ class PartitionState:
         else:
             self.ledger.consecutive_dead_letters += len(fates)
 
-    def _rejection_of_fate(self, fate: int, occurred_at_ms: int) -> Rejection:
-        rules = self.key.rules
-        if fate == aggregation.TOO_LATE:
-            detail = (
-                f"occurred_at_ms = {occurred_at_ms}: more than {rules.session_window_ms} ms behind the partition's newest event; "
-                "a longer HIGHLIGHTS_STATISTICS__SESSION_WINDOW_HOURS would take it"
-            )
-            return Rejection(Reason.TOO_LATE, detail)
-        if fate == aggregation.CLOCK_AHEAD:
-            detail = (
-                f"occurred_at_ms = {occurred_at_ms}: more than {rules.max_clock_skew_ms} ms ahead of the broker's stamp; "
-                "correct the sender's clock"
-            )
-            return Rejection(Reason.CLOCK_AHEAD, detail)
-        return self._wrong_partition()
-
-    def _wrong_partition(self) -> Rejection:
-        detail = f"its video_id belongs to another partition than {self.partition}: partition by murmur2 of video_id"
-        return Rejection(Reason.WRONG_PARTITION, detail)
-
-    def _bury(self, chunk: Chunk, row: int, rejection: Rejection) -> None:
-        offset, stamp = int(chunk.offsets[row]), int(chunk.timestamps_ms[row])
-        headers = [*chunk.headers[row], *headers_of(rejection, chunk.topic, chunk.partition, offset, stamp)]
-        self._dead_letters.append(DeadLetter(chunk.partition, chunk.keys[row], chunk.values[row], headers))
+    def _count_recent(self, offsets: NDArray[np.int64], fates: NDArray[np.uint8]) -> None:
+        """Count what the newest block of offsets holds: by offsets, so that the count does not depend on chunks."""
+        ledger, block = self.ledger, int(offsets[-1]) // BLOCK_OFFSETS
+        if block != ledger.recent_block:
+            ledger.recent_block, ledger.recent_messages, ledger.recent_dead_letters = block, 0, 0
+        recent = fates[int(offsets.searchsorted(block * BLOCK_OFFSETS)) :]
+        ledger.recent_messages += len(recent)
+        ledger.recent_dead_letters += int((recent >= aggregation.REJECTED).sum())
 
     def apply_supervised(self, chunk: Chunk) -> None:
         """Cache a chunk of supervised outputs. Messages that were cached before are skipped."""
@@ -247,12 +207,12 @@ class PartitionState:
             try:
                 output = _withdrawal(chunk.keys[row]) if value is None else SupervisedOutput.model_validate_json(value)
             except ValidationError as error:
-                self._bury(chunk, row, rejection_of(error))
+                self._dead_letters.append(dead_letter(chunk, row, rejection_of(error)))
                 continue
             if self._is_ours(output.video_id):
                 self._cache(output, offset)
             else:
-                self._bury(chunk, row, self._wrong_partition())
+                self._dead_letters.append(dead_letter(chunk, row, wrong_partition(self.partition)))
 
     def _is_ours(self, video_id: str) -> bool:
         raw = np.frombuffer(video_id.encode(), np.uint8)
@@ -268,50 +228,161 @@ class PartitionState:
         )
         self._supervised.append((offset, output))
 
+    def apply_ranker(self, chunk: Chunk) -> None:
+        """Stage a chunk of ranker scores; a release that the chunk completes takes the place of the one before, whole."""
+        for row in np.flatnonzero(chunk.offsets > self.ledger.ranker_offset).tolist():
+            value = chunk.values[row]
+            rejection = None if value is None else self._apply_ranker(chunk.keys[row], value, int(chunk.offsets[row]))
+            if rejection:
+                self._dead_letters.append(dead_letter(chunk, row, rejection))
+                self._touched = True
+
+    def _apply_ranker(self, key: bytes | None, value: bytes, offset: int) -> Rejection | None:
+        said = judge_ranker(key, value)
+        if isinstance(said, Rejection):
+            return said
+        staged = self._staged.setdefault(said.release, {})
+        if isinstance(said, RankerScores):
+            staged[said.video_id.encode()] = said
+            return None if self._is_ours(said.video_id) else wrong_partition(self.partition)
+        if len(staged) != said.videos:
+            what = f"videos = {said.videos}: of release {said.release} {len(staged)} have come; send the whole release again"
+            return Rejection(Reason.INVALID_FIELD, what)
+        self.swap_ranker(said.release, offset)
+        return None
+
+    def swap_ranker(self, release: str, offset: int) -> None:
+        """Let a staged release hold, from the message at an offset on."""
+        scores = {video: _ranker_columns(said) for video, said in self._staged.get(release, {}).items()}
+        self.statistics.swap_ranker(RankerState(release, offset), scores)
+        self.ledger.ranker_release, self.ledger.ranker_offset, self._touched = release, offset, True
+        self._staged.clear()
+
+    def note_exclusions(self, chunk: Chunk) -> None:
+        """Take note of a chunk of exclusions; a state computed without those whom they name is to take this one's place."""
+        for row in np.flatnonzero(chunk.offsets > self.wanted_offset).tolist():
+            self.wanted_offset, value = int(chunk.offsets[row]), chunk.values[row]
+            who = judge(chunk.keys[row], value)
+            if isinstance(who, Rejection):
+                self._dead_letters.append(dead_letter(chunk, row, who))
+            else:
+                self.wanted = self.wanted - {who} if value is None else self.wanted | {who}
+        if self.wanted == self.excluded and self.wanted_offset > self.ledger.exclusions_offset:
+            self.ledger.exclusions_offset = self.wanted_offset
+            self._touched = True
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether others are to be excluded than this state was made without."""
+        return self.wanted != self.excluded
+
+    # Recovery, and taking another state's place
+
+    def take_as_written(self) -> None:
+        """Begin where the changelog stands: nothing of this state is to be written again."""
+        self._new_exclusions = frozenset()
+        self.wanted_offset = self.ledger.exclusions_offset
+
+    @property
+    def record_keys(self) -> set[bytes]:
+        """Keys of all records that the changelog has of this state, but the ledger's."""
+        pages = self.statistics.pages.key[: int(self.statistics.pages.size[0])]
+        exclusions = {changelog.exclusion_record(excluded).key for excluded in self.excluded}
+        return {changelog.page_key(key) for key in pages} | self.segment_keys | exclusions
+
+    def take_place_of(self, old_keys: set[bytes]) -> Flush:
+        """Return what the changelog needs so that this state stands in place of another; its rows are published afterwards.
+
+        Args:
+            old_keys: keys of all that the changelog holds now.
+        """
+        self.ledger.segment = max((changelog.segment_number(key) for key in old_keys if key[:1] == changelog.SEGMENT), default=0)
+        self.ledger.republish = self._touched = True
+        self._obsolete_keys = old_keys - {changelog.LEDGER}
+        self.forget_dead_letters()
+        flush = self.take_flush()
+        none = {name: getattr(flush, name).slice(0, 0) for name in ("clip_scores", "supervised", "prior")}
+        return replace(flush, **none, oldest_ms=None)
+
+    def exclude_from_now_on(self) -> None:
+        """Pass over those who are wanted excluded in what is still to come."""
+        written = {changelog.exclusion_record(excluded).key for excluded in self.excluded - self.wanted}
+        self._obsolete_keys |= written
+        self._new_exclusions |= self.wanted - self.excluded
+        self.excluded = self.wanted
+        self.statistics.exclusions = exclusions_of(self.excluded)
+        self.ledger.exclusions_offset, self._touched = self.wanted_offset, True
+
+    def publish_anew(self, epoch: int, shown: Sequence[tuple[str, int]]) -> None:
+        """Have the next flush publish every clip, those that are shown and unknown here as empty.
+
+        Args:
+            epoch: later than that of any row.
+            shown: (video id, clip index) of all rows that there are.
+        """
+        self.statistics.add_empty(shown)
+        self.statistics.mark_known()
+        self.ledger.epoch, self.ledger.republish = epoch, False
+        self._prior_is_new = self._touched = True
+
+    def forget_dead_letters(self) -> None:
+        """Do not send the dead letters since the last flush: they were sent when their messages were applied first."""
+        self._dead_letters.clear()
+
     # Flush
 
-    def refit(self, offset: int) -> None:
-        """Fit the prior to all interactions before `offset`; the next flush publishes all that it changes."""
-        self.statistics.refit(offset)
-        self._prior_is_new = True
-        self.ledger.prior = LedgerPrior.of(self.statistics.prior)
-        self._touched = True
+    @property
+    def is_touched(self) -> bool:
+        """Whether there is anything to flush."""
+        return self._touched or self.ledger.republish
 
-    def take_flush(self) -> Flush | None:
-        """Return what is to be written, and count it as written; None when there is nothing."""
-        if not self._touched:
-            return None
+    def take_flush(self) -> Flush:
+        """Return what is to be written, and count it as written."""
         self._touched = False
         statistics, pages = self.statistics, self.statistics.pages
-        clips = statistics.dirty_clips()
-        scores = clip_score_rows(statistics, clips)
+        scores = clip_score_rows(statistics, statistics.dirty_clips(), self.ledger.epoch)
         pages.dirty[: int(pages.size[0])] = 0
-        records = self._page_records() + self._segment_records()
+        records = self._changed_records()
         dead_letters, self._dead_letters = self._dead_letters, []
         supervised, self._supervised = self._supervised, []
         prior = prior_rows(self.partition, statistics.prior).slice(0, None if self._prior_is_new else 0)
         self._prior_is_new = False
+        oldest_ms, self._oldest_ms = self._oldest_ms, None
         ledger = self.ledger.model_copy(deep=True)
-        return Flush(self.partition, scores, supervised_rows(supervised), prior, dead_letters, records, ledger)
+        return Flush(self.partition, scores, supervised_rows(supervised), prior, dead_letters, records, ledger, oldest_ms)
 
-    def _page_records(self) -> list[tuple[bytes, bytes | None]]:
+    def _changed_records(self) -> list[Record]:
+        new = [*self._page_records(), *self._segment_records()]
+        new += [changelog.exclusion_record(excluded) for excluded in sorted(self._new_exclusions)]
+        self._new_exclusions = frozenset()
+        obsolete = self._obsolete_keys.difference(record.key for record in new)
+        self._obsolete_keys = set()
+        self.ledger.records = int(self.statistics.pages.size[0]) + len(self.segment_keys) + len(self.excluded)
+        return [*(Record(key, None) for key in sorted(obsolete)), *new, changelog.ledger_record(self.ledger)]
+
+    def _page_records(self) -> list[Record]:
         pages, size = self.statistics.pages, int(self.statistics.pages.size[0])
         rows = np.flatnonzero(pages.changed[:size])
         pages.changed[rows] = False
         video_ids = self.statistics.video_ids
         return [changelog.page_record(video_ids[int(page["video"])], page) for page in pages.records(rows)]
 
-    def _segment_records(self) -> list[tuple[bytes, bytes | None]]:
-        """Return the new segment and the deletion of those that it makes superfluous."""
+    def _segment_records(self) -> list[Record]:
+        """Return the new segment, and have those deleted that it makes superfluous."""
         statistics, sessions = self.statistics, self.statistics.sessions
         self.ledger.segment += 1
         number = self.ledger.segment
         new = changelog.segment_records(number, sessions.take_segment(number % BUCKETS, statistics.forget_before_ms))
-        kept = {key for key, _ in new}
         needed = range(number - BUCKETS, number)
-        old = [key for key in self._segment_keys - kept if changelog.segment_number(key) not in needed]
-        self._segment_keys = (self._segment_keys | kept).difference(old)
-        return [*((key, None) for key in sorted(old)), *new]
+        old = {key for key in self.segment_keys if changelog.segment_number(key) not in needed}
+        self._obsolete_keys |= old
+        self.segment_keys = (self.segment_keys | {record.key for record in new}) - old
+        return new
+
+
+def _ranker_columns(scores: RankerScores) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    values = [(clip.score_mean, clip.score_sd) for clip in scores.clips]
+    return np.array([clip.clip_index for clip in scores.clips], np.int64), np.array(values, np.float32).reshape(-1, 2).T
 
 
 def _withdrawal(key: bytes | None) -> SupervisedOutput:

@@ -4,16 +4,23 @@ Faust spends about 70 us on each message, so one message is one chunk. Faust's o
 source offset is committed by the flush alone, after ClickHouse and the changelog have what came before it.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, ensure_aiokafka_TP
 from faust.transport.drivers.aiokafka import Consumer as AiokafkaConsumer
 from faust.transport.drivers.aiokafka import Transport as AiokafkaTransport
-from faust.transport.drivers.aiokafka import ensure_aiokafka_TP
 from faust.types import TP, ConsumerMessage
+from mode import Service
+from mode.threads import WorkerThread
 
 from streams.chunks import Chunk
+
+_WATCH_INTERVAL_S: Final = 1.0
 
 
 class _RawPartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -26,33 +33,87 @@ class _RawPartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 fetcher.PartitionRecords = _RawPartitionRecords  # aiokafka has no other seam; a worker process has no other consumer
 
 
+class _DaemonThread(WorkerThread):  # type: ignore[misc]
+    """Does not keep the process alive when the worker has ended by an error before it could stop what it had started."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.daemon = True
+
+
+class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Reads only what was committed, as everything else here does: what a sender's transaction takes back never was."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # Faust sets it by its own exactly-once mode alone
+        return consumer
+
+    def check_membership(self) -> None:
+        """Raise the error by which aiokafka's part in the group has ended, if it has."""
+        coordinator = self._consumer and self._consumer._coordinator
+        if coordinator:
+            coordinator.check_errors()
+
+    async def on_thread_stop(self) -> None:
+        """Go on to the end of the thread when aiokafka passes on the cancellation of its own last fetch, as without a broker."""
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
+
+    async def _commit(self, offsets: dict[TP, int]) -> bool:
+        """Commit all or nothing: Faust passes over partitions that a rebalance has just taken away, and says that all is well."""
+        return offsets.keys() <= self.assignment() and bool(await super()._commit(offsets))
+
+
 class Consumer(AiokafkaConsumer):  # type: ignore[misc]
-    """Reads changelogs record by record, as Faust's recovery wants it, and all else in chunks."""
+    """Reads in chunks. Changelogs are not for it: see `streams.recovery`."""
+
+    _seeks = 0
+    _is_astray = False
+    """Something was fetched and dropped, so that the fetcher stands behind it."""
+
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon, Worker=_DaemonThread)
+
+    @Service.task
+    async def _watch_membership(self) -> None:
+        """End the worker when its membership in the group has ended by an error: only a fetch would ask, and none would come."""
+        while not self.should_stop:
+            await self.sleep(_WATCH_INTERVAL_S)
+            await self._thread.call_thread(self._thread.check_membership)
+
+    async def highwaters(self, *partitions: TP) -> dict[TP, int | None]:
+        """Tell Faust's recovery, which alone asks, that changelogs hold nothing to read: it reads a record at a time."""
+        return dict.fromkeys(partitions)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """Yield what one fetch brought; nothing while the flow is stopped, since what resumes it seeks first."""
-        records, active = await self._wait_next_records(timeout)
-        generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
+        """Yield what one fetch brought.
+
+        A fetch that a rebalance or a seek has overtaken may come from before or from behind the place to go on at: it is
+        dropped, and the next one begins with a seek. What is read twice then is skipped by the ledgers.
+        """
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        if self._is_astray and not await self._seek_again():
             return
-        for tp, fetched in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+        generation, seeks = self.app.consumer_generation_id, self._seeks
+        records, active = await self._wait_next_records(timeout)
+        for tp, fetched in (records or {}).items():
+            if not self.flow_active or self.should_stop or (self.app.consumer_generation_id, self._seeks) != (generation, seeks):
+                self._is_astray = True
                 return
-            if active is not None and tp not in active and tp not in self._buffered_partitions:
+            if not fetched or (active is not None and tp not in active and tp not in self._buffered_partitions):
                 continue
             partition = TP(tp.topic, tp.partition)
             self.app.monitor.track_tp_end_offset(partition, self.highwater(tp))
-            if self._is_changelog_tp(partition):
-                for record in fetched:
-                    yield partition, self._to_message(partition, record)
-            elif fetched:
-                yield partition, self._chunk_message(partition, fetched, generation)
+            yield partition, self._chunk_message(partition, fetched, generation)
 
-    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        return ConsumerMessage(
-            tp.topic, tp.partition, record.offset, record.timestamp / 1000.0, record.timestamp_type, record.headers,
-            record.key, record.value, None, -1, -1, tp, generation_id=self.app.consumer_generation_id,
-        )  # fmt: skip
+    async def _seek_again(self) -> bool:
+        try:
+            await self.perform_seek()
+        except IllegalStateError:  # a partition has been taken from us: a rebalance is under way, and seeks at its end
+            self._is_astray = True
+        return not self._is_astray
 
     def _chunk_message(self, tp: TP, fetched: list[Any], generation: int) -> ConsumerMessage:
         last = fetched[-1]
@@ -75,14 +136,20 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
         """Do nothing: the flush commits, see `commit_applied`."""
         return False
 
+    async def end_offsets(self, partitions: set[TP]) -> Mapping[TP, int]:
+        """Ask Kafka for the offsets after the last messages; a fetch would tell only while it fetches."""
+        found: Mapping[TP, int] = await self._thread.highwaters(*partitions)
+        return found
+
     async def commit_applied(self, offsets: dict[TP, int]) -> bool:
-        """Commit: of each partition the next offset to be applied. False when a rebalance came between."""
-        return bool(await self._commit(offsets)) if offsets else True
+        """Commit: of each partition the next offset to be applied. False, and nothing, if a rebalance or the end is first."""
+        return not self._thread.should_stop and bool(await self._commit(offsets))
 
     async def perform_seek(self) -> None:
         """Go to where the ledgers say; the committed offset only shows the lag."""
         assigned = self.assignment()
         positions = {tp: offset for tp, offset in self.app.positions().items() if tp in assigned}
+        self._is_astray, self._seeks = False, self._seeks + 1
         await self._thread.call_thread(self._seek_all, positions)
         self._read_offset.update({tp: offset or None for tp, offset in positions.items()})
 

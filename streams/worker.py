@@ -1,22 +1,27 @@
 """A worker, from its start to its stop."""
 
 import asyncio
-import gc
+import logging
 import signal
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
+from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.client import Client
 from prometheus_client import start_http_server
 
-from schemas.errors import ConfigurationError
-from streams import clickhouse, logs
+from schemas.errors import ConfigurationError, DeliveryError
+from streams import clickhouse, garbage_collection, logs
 from streams.app import HighlightsApp, create_app
-from streams.kafka import VerifiedProducer, ensure_topics
+from streams.kafka import ensure_topics
 from streams.settings import Settings, WorkerSettings
 from streams.state import StateKey
 from streams.warm_up import warm_up
 
 log = structlog.get_logger()
+
+_LEFTOVERS_TIMEOUT_S: Final = 5.0
 
 
 def run_worker(settings: Settings) -> None:
@@ -25,22 +30,37 @@ def run_worker(settings: Settings) -> None:
     Raises:
         HighlightsError: settings, Kafka or ClickHouse do not let it work, or state is not to be trusted.
     """
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, logging.getLevelNamesMapping()[settings.log_level])
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     clickhouse.migrate(client)
     warm_up(StateKey.of(settings))
     _serve_metrics(settings.worker)
-    _calm_garbage_collection()
+    garbage_collection.calm()
     log.info("worker starts", group=settings.worker.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
-    asyncio.run(_serve(settings, partitions, client))
+    try:
+        _run(_serve(settings, partitions, client))
+    except KafkaError as error:
+        message = f"Kafka at {settings.kafka.bootstrap_servers} does not answer as it should: {error}"
+        raise DeliveryError(message) from error
 
 
-def _calm_garbage_collection() -> None:
-    """Look for cycles less often: a fetch makes ten thousand objects at once, and none of them is part of a cycle."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
+def _run(serve: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, unlike `asyncio.run` without waiting for good: tasks of Faust that swallow their cancellation never end."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(serve)
+    finally:
+        loop.run_until_complete(_cancel_what_is_left())
+
+
+async def _cancel_what_is_left() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_LEFTOVERS_TIMEOUT_S)
 
 
 def _serve_metrics(settings: WorkerSettings) -> None:
@@ -57,7 +77,7 @@ def _serve_metrics(settings: WorkerSettings) -> None:
 
 
 async def _serve(settings: Settings, partitions: int, client: Client) -> None:
-    app = create_app(settings, partitions, client, VerifiedProducer(settings.kafka))
+    app = create_app(settings, partitions, client)
     app.finalize()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -14,8 +14,11 @@ _DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--data`, the folder of the public data sets."""
+    """Add `--data`, the folder of the public data sets, and the size and the seed of the chaos campaign."""
     parser.addoption("--data", type=Path, default=_DEFAULT_DATA, help="folder of the public data sets (default: %(default)s)")
+    parser.addoption("--chaos-seed", type=int, default=1, help="draws the faults (default: %(default)s)")
+    parser.addoption("--chaos-faults", type=int, default=200, help="at least so many faults (default: %(default)s)")
+    parser.addoption("--chaos-report", type=Path, help="folder for the table of faults, chaos.json and chaos.md")
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import TracebackType
@@ -27,7 +27,7 @@ class Endpoints:
     kafka: str
     clickhouse: str
     user: str
-    password: str
+    password: str = field(repr=False)
     pid: int
 
 

@@ -7,19 +7,25 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.exclusions import Exclusion
 from schemas.interactions import Interaction
 from schemas.ranker import RankerScores
 from schemas.supervised import SupervisedOutput
+from schemas.weak_pairs import WeakPairs
 
 INTERACTIONS: Final = "interactions"
 SUPERVISED_SCORES: Final = "supervised-scores"
 RANKER_SCORES: Final = "ranker-scores"
+EXCLUSIONS: Final = "exclusions"
+WEAK_PAIRS: Final = "weak-pairs"
 DEAD_LETTERS: Final = "dead-letters"
 
 MODELS: Final[dict[str, type[BaseModel]]] = {
     INTERACTIONS: Interaction,
     SUPERVISED_SCORES: SupervisedOutput,
     RANKER_SCORES: RankerScores,
+    EXCLUSIONS: Exclusion,
+    WEAK_PAIRS: WeakPairs,
 }
 """Model of a topic's messages; a topic that is not here carries other topics' bytes."""
 

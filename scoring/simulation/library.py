@@ -7,17 +7,11 @@ from numpy.typing import NDArray
 
 from schemas.errors import ConfigurationError
 from schemas.limits import CLIP_SECONDS, MAX_SCORE
+from schemas.vocabulary import read_vocabulary
 
 CATEGORIES = ("sports", "drama", "comedy", "music", "news", "animation", "variety", "documentary")
 
-TAG_GROUPS = {
-    "scene": ("stadium", "street", "kitchen", "stage"),
-    "behaviour": ("goal", "chase", "dance", "fight", "kiss"),
-    "emotion": ("joy", "tension", "sadness", "surprise"),
-    "dialogue": ("quarrel", "joke", "confession"),
-}
-"""Vocabulary of the library, by group."""
-
+TAG_GROUPS = read_vocabulary()
 TAGS = tuple(tag for group in TAG_GROUPS.values() for tag in group)
 GROUP_OF_TAG = np.array([group for group, tags in enumerate(TAG_GROUPS.values()) for _ in tags])
 

@@ -29,9 +29,9 @@ CLIP_MS = CLIP_SECONDS * 1000
 MIN_DWELL_MS = 3_000
 MOST_PAGES_OF_A_RANGE = int(MAX_POSITION_S) // CLIP_SECONDS // CLIPS_PER_PAGE + 2
 
-APPLIED, DUPLICATE, REJECTED, TOO_LATE, CLOCK_AHEAD, WRONG_PARTITION, WAITING = range(7)
-"""Fates of a row: APPLIED changed the statistics or waits as a seek, DUPLICATE had been counted in full, WAITING is not yet
-processed, the others go to dead letters."""
+APPLIED, DUPLICATE, EXCLUDED, REJECTED, TOO_LATE, CLOCK_AHEAD, WRONG_PARTITION, WAITING = range(8)
+"""Fates of a row: APPLIED changed the statistics or waits as a seek, DUPLICATE had been counted in full, EXCLUDED is passed
+over as if it had never been, WAITING is not yet processed, the others go to dead letters."""
 
 
 class Rules(NamedTuple):
@@ -121,8 +121,7 @@ def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):
             bits[kind] |= new
             row = page_row(pages, video, page)
             fresh += 1
-            if offset > pages.recovered_offset[row]:
-                _add(pages, row, kind, new, count_ms, offset, rules.half_life_ms)
+            _add(pages, row, kind, new, count_ms, offset, rules.half_life_ms)
         page += 1
     return fresh
 
@@ -193,11 +192,13 @@ def apply(pages, sessions, clock, columns, first, offsets, timestamps_ms, partit
         offsets: [n] source offsets, growing.
         timestamps_ms: [n] the broker's stamps.
         partition, partitions: where the chunk comes from, and how many there are.
-        fates: uint8[n], set for each row processed.
+        fates: uint8[n], WAITING, or EXCLUDED where a row is to be passed over; set for each row processed.
     """
     room = len(sessions.table) // 2 - 2 * MOST_PAGES_OF_A_RANGE
     page_room = len(pages.key) - 2 * MOST_PAGES_OF_A_RANGE
     for row in range(first, len(offsets)):
+        if fates[row] == EXCLUDED:
+            continue
         if not columns.accepted[row]:
             fates[row] = REJECTED
             continue

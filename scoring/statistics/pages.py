@@ -31,6 +31,8 @@ PAGE_DTYPE: Final = np.dtype(
         ("score_sd", "<f4", CLIPS_PER_PAGE),
         ("celebrity", "<f4", CLIPS_PER_PAGE),
         ("supervised_offset", "<i8"),
+        ("ranker_mean", "<f4", CLIPS_PER_PAGE),
+        ("ranker_sd", "<f4", CLIPS_PER_PAGE),
     ]
 )
 """One page, as it lies in memory and in a changelog record."""
@@ -42,7 +44,8 @@ class Pages(NamedTuple):
     `counts[p, kind, clip]` distinct sessions; `era[p, clip]` the era of the clip's newest event: the clip's own, so that
     nothing about a clip changes without an event of it; `decayed[p, era, kind, clip]` sums of weights in that era (0) and
     in the one before (1); `latest_ms[p, clip]` newest event time; `changed_offset[p, clip]` source offset that changed the
-    clip last; `score_mean`, `score_sd`, `celebrity` the cached supervised output, NaN where there is none.
+    clip last; `score_mean`, `score_sd`, `celebrity` the cached supervised output, NaN where there is none; `ranker_mean`,
+    `ranker_sd` the current ranker release's.
     """
 
     key: NDArray[np.uint64]
@@ -57,8 +60,8 @@ class Pages(NamedTuple):
     score_sd: NDArray[np.float32]
     celebrity: NDArray[np.float32]
     supervised_offset: NDArray[np.int64]
-    recovered_offset: NDArray[np.int64]
-    """Up to which source offset the page was applied when it was recovered: what is delivered again is skipped."""
+    ranker_mean: NDArray[np.float32]
+    ranker_sd: NDArray[np.float32]
     dirty: NDArray[np.uint32]
     """Bit per clip: its score is to be published."""
     changed: NDArray[np.bool_]
@@ -71,18 +74,27 @@ class Pages(NamedTuple):
     def empty(cls, capacity: int = 256) -> Self:
         """Return room for `capacity` pages (a power of two)."""
         columns = {name: np.zeros((capacity, *PAGE_DTYPE[name].shape), PAGE_DTYPE[name].base) for name in PAGE_DTYPE.names or ()}
-        for name in ("score_mean", "score_sd", "celebrity"):
+        for name in ("score_mean", "score_sd", "celebrity", "ranker_mean", "ranker_sd"):
             columns[name].fill(np.nan)
         for name in ("changed_offset", "latest_ms", "supervised_offset", "era"):
             columns[name].fill(NEVER)
         return cls(
             **columns,
-            recovered_offset=np.full(capacity, NEVER),
             dirty=np.zeros(capacity, np.uint32),
             changed=np.zeros(capacity, np.bool_),
             slots=np.full(2 * capacity, -1, np.int32),
             size=np.zeros(1, np.int64),
         )
+
+    @classmethod
+    def of(cls, records: NDArray[np.void]) -> Self:
+        """Return the pages of n records, PAGE_DTYPE[n], of which no two are of the same page."""
+        pages = cls.empty(max(256, 1 << (len(records) - 1).bit_length() if len(records) else 0))
+        for name in PAGE_DTYPE.names or ():
+            getattr(pages, name)[: len(records)] = records[name]
+        pages.size[0] = len(records)
+        _index(pages.slots, pages.key, len(records))
+        return pages
 
     def with_room(self, pages: int) -> Self:
         """Return self, or a larger copy with room for `pages` more."""
@@ -98,20 +110,19 @@ class Pages(NamedTuple):
         _index(larger.slots, larger.key, int(self.size[0]))
         return larger
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Return [size, CLIPS_PER_PAGE] whether a clip was watched or scored."""
+        used = slice(int(self.size[0]))
+        scored = ~np.isnan(self.score_mean[used]) | ~np.isnan(self.ranker_mean[used])
+        return scored | (self.latest_ms[used] >= 0)
+
     def records(self, rows: NDArray[np.int64]) -> NDArray[np.void]:
         """Return copies of pages as PAGE_DTYPE[len(rows)]."""
         records = np.empty(len(rows), PAGE_DTYPE)
         for name in PAGE_DTYPE.names or ():
             records[name] = getattr(self, name)[rows]
         return records
-
-    def put(self, record: NDArray[np.void]) -> int:
-        """Set a page from a record (PAGE_DTYPE, one element) as recovered state; return its row. Needs room for one."""
-        row = int(find_or_add(self, record["video"], record["page_index"]))
-        for name in PAGE_DTYPE.names or ():
-            getattr(self, name)[row] = record[name]
-        self.recovered_offset[row] = self.changed_offset[row].max()
-        return row
 
 
 @inlined

@@ -1,6 +1,7 @@
 """The statistics of one partition: what the compiled rules work on, made easy to hold."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -10,8 +11,9 @@ from schemas.columns import InteractionColumns
 from schemas.hashing import hash_text
 from scoring.fusion import Fused, Signals, fuse
 from scoring.rates import RatePrior, first_prior, fit_prior
-from scoring.statistics.aggregation import MOST_PAGES_OF_A_RANGE, WAITING, Clock, Rules, apply
+from scoring.statistics.aggregation import EXCLUDED, MOST_PAGES_OF_A_RANGE, WAITING, Clock, Rules, apply
 from scoring.statistics.decay import effective_count
+from scoring.statistics.exclusions import Exclusions
 from scoring.statistics.pages import CLIPS_PER_PAGE, NEVER, Pages, find_or_add
 from scoring.statistics.sessions import Sessions
 
@@ -33,6 +35,15 @@ def next_fit_after(offset: int) -> int:
     return at
 
 
+class RankerState(NamedTuple):
+    """Which ranker release the clips' ranker scores are of."""
+
+    release: str = ""
+    """Empty while there is none."""
+    offset: int = NEVER
+    """Of the message that let it hold."""
+
+
 class ClipSelection(NamedTuple):
     """n clips: rows of pages and clips within them."""
 
@@ -43,22 +54,27 @@ class ClipSelection(NamedTuple):
 class PartitionStatistics:
     """Pages, sessions, event clock and prior of one partition; no I/O."""
 
-    def __init__(self, partition: int, partitions: int, rules: Rules, hash_key: NDArray[np.uint64]) -> None:
+    def __init__(
+        self, partition: int, partitions: int, rules: Rules, hash_key: NDArray[np.uint64], exclusions: Exclusions | None = None
+    ) -> None:
         """Start empty.
 
         Args:
             partition, partitions: which partition of the source topic this is, and how many there are.
             rules: of the statistics.
             hash_key: uint64[2], the secret that the columns' hashes were made with.
+            exclusions: whose interactions are passed over.
         """
         self.partition = partition
         self.partitions = partitions
         self.rules = rules
         self.hash_key = hash_key
+        self.exclusions = exclusions or Exclusions.none()
         self.pages = Pages.empty()
         self.sessions = Sessions.empty()
         self.clock = Clock(np.full(1, NEVER), np.zeros(1, np.int64))
         self.prior: RatePrior = first_prior()
+        self.ranker = RankerState()
         self.video_ids: dict[int, bytes] = {}
         self._rows_of_video: defaultdict[int, list[int]] = defaultdict(list)
 
@@ -77,7 +93,7 @@ class PartitionStatistics:
             offsets: [n] source offsets, growing.
             timestamps_ms: [n] the broker's stamps, Unix ms.
         """
-        fates = np.full(len(offsets), WAITING, np.uint8)
+        fates = np.where(self.exclusions.contain(columns), EXCLUDED, WAITING).astype(np.uint8)
         old_pages, row = int(self.pages.size[0]), 0
         while True:
             row = apply(
@@ -116,6 +132,10 @@ class PartitionStatistics:
         rows, clips = np.divmod(np.arange(size * CLIPS_PER_PAGE), CLIPS_PER_PAGE)
         return ClipSelection(rows, clips)
 
+    def known_clips(self) -> ClipSelection:
+        """Return the clips that were watched or scored."""
+        return ClipSelection(*np.nonzero(self.pages.known))
+
     def dirty_clips(self) -> ClipSelection:
         """Return the clips whose scores are to be published."""
         rows = np.flatnonzero(self.pages.dirty[: int(self.pages.size[0])])
@@ -130,15 +150,14 @@ class PartitionStatistics:
         """Return the signals of n clips."""
         pages, row, clip = self.pages, clips.row, clips.clip
         sums = pages.decayed[row, :, :, clip].transpose(1, 2, 0)
-        missing = np.full(len(row), np.nan)
         return Signals(
             clip_index=self._clip_index(clips),
             sessions=effective_count(sums[0], sums[1], pages.era[row, clip], pages.latest_ms[row, clip], self.rules.half_life_ms),
             score_mean=pages.score_mean[row, clip].astype(np.float64),
             score_sd=pages.score_sd[row, clip].astype(np.float64),
             celebrity=pages.celebrity[row, clip].astype(np.float64),
-            ranker_mean=missing,
-            ranker_sd=missing,
+            ranker_mean=pages.ranker_mean[row, clip].astype(np.float64),
+            ranker_sd=pages.ranker_sd[row, clip].astype(np.float64),
         )
 
     def fuse(self, clips: ClipSelection) -> tuple[Signals, Fused]:
@@ -159,7 +178,8 @@ class PartitionStatistics:
         page_of_clip = clip_index // CLIPS_PER_PAGE
         wanted = np.unique(page_of_clip)
         self.pages = self.pages.with_room(len(wanted))
-        self.video_ids[int(video)] = video_id
+        if len(wanted):
+            self.video_ids[int(video)] = video_id
         for row in self._rows_of_video[int(video)]:
             self._clear_supervised(row, offset)
         old_pages = int(self.pages.size[0])
@@ -171,6 +191,37 @@ class PartitionStatistics:
             clip = clip_index[inside] % CLIPS_PER_PAGE
             self.pages.score_mean[row, clip], self.pages.score_sd[row, clip], self.pages.celebrity[row, clip] = values[:, inside]
             self._mark(row, clip, offset)
+        self._note_new_pages(old_pages)
+
+    def swap_ranker(self, state: RankerState, scores: Mapping[bytes, tuple[NDArray[np.int64], NDArray[np.float32]]]) -> None:
+        """Put a release's scores in the place of all that another has said; every known clip is to be published again.
+
+        Args:
+            state: which release it is.
+            scores: by video id, (clip_index [n], [2, n] mean and standard deviation).
+        """
+        self.mark_known()
+        size = int(self.pages.size[0])
+        self.pages.changed[:size] |= ~np.isnan(self.pages.ranker_mean[:size]).all(axis=1)
+        self.pages.ranker_mean.fill(np.nan)
+        self.pages.ranker_sd.fill(np.nan)
+        for video_id, (clip_index, values) in scores.items():
+            self._put_ranker(video_id, clip_index, values)
+        self.ranker = state
+        self.mark_known()
+
+    def _put_ranker(self, video_id: bytes, clip_index: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+        video, page_of_clip = np.uint64(hash_text(video_id.decode(), self.hash_key)), clip_index // CLIPS_PER_PAGE
+        wanted = np.unique(page_of_clip)
+        self.pages = self.pages.with_room(len(wanted))
+        self.video_ids[int(video)] = video_id
+        old_pages = int(self.pages.size[0])
+        for page in wanted.tolist():
+            row = int(find_or_add(self.pages, video, page))
+            inside = page_of_clip == page
+            clip = clip_index[inside] % CLIPS_PER_PAGE
+            self.pages.ranker_mean[row, clip], self.pages.ranker_sd[row, clip] = values[:, inside]
+            self.pages.changed[row] = True
         self._note_new_pages(old_pages)
 
     def _clear_supervised(self, row: int, offset: int) -> None:
@@ -189,13 +240,29 @@ class PartitionStatistics:
         self.pages.changed[row] = True
         self.pages.supervised_offset[row] = offset
 
-    def put_page(self, video_id: bytes, page: NDArray[np.void]) -> None:
-        """Take a recovered page (PAGE_DTYPE, one element) of a video."""
+    def mark_known(self) -> None:
+        """Mark every known clip to be published."""
+        self.pages.dirty[: int(self.pages.size[0])] |= (self.pages.known @ _CLIP_BITS).astype(np.uint32)
+
+    def add_empty(self, clips: Sequence[tuple[str, int]]) -> None:
+        """Mark clips (video id, clip index) to be published; unknown ones become known and empty."""
         old_pages = int(self.pages.size[0])
-        self.pages = self.pages.with_room(1)
-        self.pages.put(page)
-        self.video_ids[int(page["video"])] = video_id
+        for video_id, clip_index in clips:
+            video = hash_text(video_id, self.hash_key)
+            page, clip = divmod(clip_index, CLIPS_PER_PAGE)
+            self.pages = self.pages.with_room(1)
+            row = int(find_or_add(self.pages, np.uint64(video), page))
+            self.pages.dirty[row] |= np.uint32(1 << clip)
+            self.pages.changed[row] = True
+            self.video_ids[video] = video_id.encode()
         self._note_new_pages(old_pages)
+
+    def put_pages(self, video_ids: Sequence[bytes], pages: NDArray[np.void]) -> None:
+        """Take n pages (PAGE_DTYPE[n]) of the videos with these ids in place of all that are there."""
+        self.pages = Pages.of(pages)
+        self.video_ids = dict(zip(pages["video"].tolist(), video_ids, strict=True))
+        self._rows_of_video.clear()
+        self._note_new_pages(0)
 
     def _note_new_pages(self, first: int) -> None:
         for row in range(first, int(self.pages.size[0])):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,9 +22,11 @@ from streams.audit import audit
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
 from streams.cli.output import audit_tables, console, explanation_table, feed_table
 from streams.cli.replay import now_ms, progress_bar
+from streams.cli.truth import Agreement, Shown, agreement, agreement_table
 from streams.cli.up import describe, prepare
 from streams.feed import explain, feed
-from streams.kafka import CommittedInteractions, ensure_topics
+from streams.kafka import CommittedOffsets, ensure_topics
+from streams.learning.releases import Releases
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
@@ -32,25 +35,36 @@ _SPAN_MS = 6 * 3_600_000
 _WORKER_START_S = 60.0
 _WORKER_STOP_S = 15.0
 _SHOWN = 15
+_WITHOUT_RANKER = "SELECT countIf(ranker_offset < 0) FROM fused_scores"
 
 
-def demo(settings: Settings, *, events: int, videos: int, seed: int) -> None:
+def demo(settings: Settings, *, events: int, videos: int, seed: int, page: bool) -> None:
     """Run the demo."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job inherits it ignored
+    started, source = time.monotonic(), SimulateSource(seed=seed, events=events, videos=videos, start_ms=now_ms() - _SPAN_MS)
+    with system(settings) as (own, client):
+        watch(own, source)
+        console.print(agreement_table(learn(own, client, source)))
+        _show(own, client)
+        console.print(f"demo took {time.monotonic() - started:.1f} s")
+        if page:
+            _serve(own, client)
+    console.print("everything it made is removed")
+
+
+@contextmanager
+def system(settings: Settings) -> Iterator[tuple[Settings, Client]]:
+    """Run Kafka, ClickHouse and a worker in a folder that is removed in the end."""
     with tempfile.TemporaryDirectory(prefix="highlights-demo-") as folder:
-        data_dir = Path(folder)
-        settings = settings.model_copy(update={"data_dir": data_dir})
-        stack = EmbeddedStack(data_dir, cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0)
+        settings = settings.model_copy(update={"data_dir": Path(folder)})
         console.print("starting Apache Kafka and ClickHouse ...")
-        started = time.monotonic()
-        with stack:
+        with EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack:
             settings = with_endpoints(settings, stack.endpoints)
             describe(settings)
             prepare(settings)
             with clickhouse.connect(settings.clickhouse) as client, _worker(settings):
-                _run(settings, client, SimulateSource(seed=seed, events=events, videos=videos, start_ms=now_ms() - _SPAN_MS))
-            console.print(f"demo took {time.monotonic() - started:.1f} s; everything it made is removed")
+                yield settings, client
 
 
 @contextmanager
@@ -68,7 +82,8 @@ def _worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
+def watch(settings: Settings, source: SimulateSource) -> None:
+    """Have simulated viewers watch the library, until all that they did is in ClickHouse."""
     known = publish_supervised(source.supervised_messages(), settings.kafka)
     console.print(f"supervised outputs of {known} videos are in Kafka")
     began = time.monotonic()
@@ -92,12 +107,44 @@ def _run(settings: Settings, client: Client, source: SimulateSource) -> None:
                     break
     total, seconds = sent.result(), time.monotonic() - began
     console.print(f"{total:,} interactions sent, applied and published in {seconds:.1f} s ({total / seconds:,.0f} a second)")
+
+
+def learn(settings: Settings, client: Client, source: SimulateSource) -> list[Agreement]:
+    """Train a ranker on it; return how well the scores agree with the truth before and after."""
+    before = Shown(client, source.library)
+    _retrain(settings, client)
+    return agreement(source.library, before, Shown(client, source.library))
+
+
+def _show(settings: Settings, client: Client) -> None:
     rows = feed(client, top=_SHOWN)
     console.print(feed_table(rows, f"the best {len(rows)} of {_count(client):,} clips now, out of ClickHouse"))
     console.print(explanation_table(explain(client, rows[0].clip_id)))
     checked = audit(settings, client, ensure_topics(settings.kafka, settings.worker.group))
     for table in audit_tables(checked):
         console.print(table)
+
+
+def _serve(settings: Settings, client: Client) -> None:
+    """Serve the page on a free port, until Ctrl-C."""
+    from streams.serving.server import run_server
+
+    with socket.create_server((settings.serving.host, 0)) as listener:
+        port = listener.getsockname()[1]
+    console.print(f"the page: http://{settings.serving.host}:{port} (Ctrl-C ends the demo)")
+    run_server(client, settings.serving.model_copy(update={"port": port}))
+
+
+def _retrain(settings: Settings, client: Client) -> None:
+    """Train a ranker on what has been watched, in a process of its own, and wait until all scores are made with it."""
+    subprocess.run([sys.executable, "-m", "streams.cli", "retrain"], env=os.environ | as_environment(settings), check=False)
+    release = Releases(settings.learning.folder(settings.data_dir)).current
+    end = time.monotonic() + _WORKER_START_S
+    while release and client.query(_WITHOUT_RANKER).result_rows[0][0]:
+        if time.monotonic() > end:
+            message = f"the worker has not taken {release} in {_WORKER_START_S:.0f} s; what it said is above"
+            raise DeliveryError(message)
+        time.sleep(0.2)
 
 
 @contextmanager
@@ -112,7 +159,7 @@ def _set_on_error(event: threading.Event) -> Iterator[None]:
 
 def _applied(settings: Settings) -> Iterator[int]:
     """Yield how many interactions are applied and in ClickHouse, until nothing has moved for long."""
-    committed = CommittedInteractions(settings.kafka, settings.worker.group)
+    committed = CommittedOffsets(settings.kafka, settings.worker.group, ensure_topics(settings.kafka, settings.worker.group))
     last, moved = -1, time.monotonic()
     while time.monotonic() - moved < _WORKER_START_S:
         applied = committed.count()

@@ -1,9 +1,12 @@
 """Settings of a command: the environment's, completed by the embedded servers that run."""
 
+import re
 from pathlib import Path
 
 from platformdirs import user_cache_path
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from infra.embedded.stack import Endpoints, running_endpoints
 from schemas.errors import ConfigurationError
@@ -21,10 +24,22 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = "HIGHLIGHTS_" + "__".join(str(part).upper() for part in first["loc"])
-        message = f"{name} = {first['input']!r}: {first['msg']}"
-        raise ConfigurationError(message) from error
+        message = f"{name}{_shown(name, first)}: {first['msg']}"
+        raise ConfigurationError(message) from None
+    except SettingsError as error:
+        name = "HIGHLIGHTS_" + str(error).split('"')[1].upper()
+        message = f"{name} is no JSON object: give one, or set its fields one by one, as {name}__FIELD"
+        raise ConfigurationError(message) from None
     endpoints = running_endpoints(settings.data_dir)
     return with_endpoints(settings, endpoints) if endpoints else settings
+
+
+def _shown(name: str, error: ErrorDetails) -> str:
+    """Return what may be shown of a wrong value: groups, unknown names and addresses may hold a password."""
+    value = error["input"]
+    if not isinstance(value, str) or name.endswith(("PASSWORD", "SECRET")) or error["type"] == "extra_forbidden":
+        return ""
+    return " = " + repr(re.sub(r".*@|\?.*", "***", value, flags=re.DOTALL))
 
 
 def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
@@ -39,13 +54,15 @@ def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """Return environment variables that give a child process the same Kafka and ClickHouse."""
-    return {
-        "HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers or "",
-        "HIGHLIGHTS_CLICKHOUSE__URL": settings.clickhouse.url or "",
-        "HIGHLIGHTS_CLICKHOUSE__USER": settings.clickhouse.user,
-        "HIGHLIGHTS_CLICKHOUSE__PASSWORD": settings.clickhouse.password.get_secret_value(),
-    }
+    """Return environment variables that give a child process the same settings, secrets and all."""
+    found = {}
+    for group, value in settings:
+        fields = dict(value) if isinstance(value, BaseModel) else {"": value}
+        for name, content in fields.items():
+            if content is not None:
+                text = content.get_secret_value() if isinstance(content, SecretStr) else str(content)
+                found["HIGHLIGHTS_" + "__".join(filter(None, (group, name))).upper()] = text
+    return found
 
 
 def cache_dir() -> Path:

@@ -1,6 +1,7 @@
 """`highlights`: everything that people do with the system from a terminal."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,15 @@ import typer
 from infra.embedded.process import EmbeddedServerError
 from infra.embedded.stack import CLICKHOUSE_PORT, KAFKA_PORT
 from schemas.errors import HighlightsError
-from streams.cli import dead_letters
+from streams.adapters.adapter import EventSource
+from streams.cli import adapt as adapting
+from streams.cli import dead_letters, evaluate, evaluate_fusion, evaluate_ranking, evaluate_supervised, exclusions, supervised
 from streams.cli import demo as demonstration
+from streams.cli import doctor as doctoring
+from streams.cli import export as exporting
+from streams.cli import rebuild as rebuilding
 from streams.cli import replay as replaying
+from streams.cli import retrain as retraining
 from streams.cli import up as embedded
 from streams.cli.environment import load_settings
 from streams.cli.output import audit_tables, console, errors, explanation_table, feed_table, print_json
@@ -28,6 +35,19 @@ app = typer.Typer(
 )
 
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(exclusions.app, name="exclusions")
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(retraining.app, name="releases")
+app.add_typer(exporting.app, name="export")
+app.command()(retraining.retrain)
+app.command()(retraining.pairs)
+app.command()(supervised.train_supervised)
+app.command()(supervised.score)
+evaluate.app.command()(evaluate_ranking.ranking)
+evaluate.app.command()(evaluate_supervised.label_distribution)
+evaluate.app.command()(evaluate_supervised.tags)
+evaluate.app.command()(evaluate_supervised.multitask)
+evaluate.app.command()(evaluate_fusion.fusion)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
@@ -44,18 +64,32 @@ def up(
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="First compute the state again from the topics. No other worker may run.")
+    ] = False,
+    since: Annotated[
+        datetime | None, typer.Option(help="With --rebuild: leave out what Kafka received before, UTC; else from the beginning.")
+    ] = None,
+) -> None:
     """Turn interactions into fused scores, until SIGTERM or Ctrl-C. Start more of them to share the work."""
     from streams.worker import run_worker
 
-    run_worker(load_settings())
+    settings = load_settings()
+    if rebuild:
+        rebuilding.rebuild(settings, since)
+    run_worker(settings)
 
 
 @app.command()
 def replay(
     source: Annotated[replaying.Source, typer.Option(help="Where the interactions come from.")] = replaying.Source.SIMULATE,
     file: Annotated[
-        Path | None, typer.Argument(help="For jsonl: a file of interactions, one JSON object a line; - is standard input.")
+        Path | None,
+        typer.Argument(
+            help="For jsonl: a file of interactions, one JSON object a line; for openedx and the like: of their events. "
+            "- is standard input."
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="For tvsum: the folder that holds tvsum/.")] = None,
     events: Annotated[
@@ -67,13 +101,34 @@ def replay(
     rate: Annotated[float | None, typer.Option(min=1, help="Interactions a second; as fast as possible when not set.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Send interactions to Kafka: simulated viewers, the annotators of TVSum, or your own file."""
+    """Send interactions to Kafka: simulated viewers, the annotators of TVSum, your own file, or one of other systems' events.
+
+    Example: `highlights replay --source openedx tracking.log`
+    """
     request = replaying.Request(source, file, data, events, videos, viewers, seed, rate)
     result = replaying.replay(load_settings(), request)
     if json:
         print_json(result)
     else:
         console.print(f"sent {result['interactions']:,} interactions in {result['seconds']:.1f} s")
+
+
+@app.command()
+def adapt(
+    source: Annotated[EventSource, typer.Option(help="Whose events they are.")],
+    topic: Annotated[str, typer.Option("--from", help="Topic that has them, one JSON object a message.")],
+    json: JsonOption = False,
+) -> None:
+    """Turn the events that your players already send into interactions, until SIGTERM or Ctrl-C.
+
+    What cannot be read goes to dead letters. Start more of them to share the work.
+    Example: `highlights adapt --source segment --from player-events`
+    """
+    result = adapting.adapt(load_settings(), source, topic)
+    if json:
+        print_json(result)
+    else:
+        console.print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in result.items()))
 
 
 @app.command()
@@ -113,6 +168,16 @@ def explain(
 
 
 @app.command()
+def serve() -> None:
+    """Serve the page and the feed over HTTP, until SIGTERM or Ctrl-C: `curl http://127.0.0.1:8600/v1/highlights?limit=5`."""
+    from streams import clickhouse
+    from streams.serving.server import run_server
+
+    settings = load_settings()
+    run_server(clickhouse.connect(settings.clickhouse), settings.serving)
+
+
+@app.command()
 def audit(json: JsonOption = False) -> None:
     """Compute everything again from the topics, and compare: counts, state, ClickHouse. Exit status 1 on any difference."""
     from streams import clickhouse
@@ -132,13 +197,41 @@ def audit(json: JsonOption = False) -> None:
 
 
 @app.command()
-def demo(
-    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 1_100_000,
-    videos: Annotated[int, typer.Option(min=1, help="Size of the library.")] = 600,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+def doctor(json: JsonOption = False) -> None:
+    """Look at everything that may be wrong, and say the command that mends it. Exit status 1 when anything is bad.
+
+    It reads each partition's whole state, and changes nothing. Example: `highlights doctor --json | jq .is_well`
+    """
+    if not doctoring.doctor(as_json=json):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ddl(
+    cluster: Annotated[str, typer.Option(help="Name of the cluster, as in system.clusters.")],
 ) -> None:
-    """Run the whole system for a minute on simulated viewers, and show the feed."""
-    demonstration.demo(load_settings(), events=events, videos=videos, seed=seed)
+    """Print the tables for a ClickHouse cluster: highlights ddl --cluster main | clickhouse-client -d highlights --multiquery.
+
+    Run it once, in the database that HIGHLIGHTS_CLICKHOUSE__DATABASE names; workers then find everything in place. Their
+    user needs `distributed_foreground_insert = 1`, so that what is inserted has arrived.
+    """
+    from schemas.clickhouse.cluster import cluster_statements
+
+    sys.stdout.write("".join(f"{statement};\n\n" for statement in cluster_statements(cluster)))
+
+
+@app.command()
+def demo(
+    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 800_000,
+    videos: Annotated[int, typer.Option(min=1, help="Size of the library.")] = 400,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    page: Annotated[
+        bool | None, typer.Option(help="Serve the page at the end, until Ctrl-C.", show_default="if there is a terminal")
+    ] = None,
+) -> None:
+    """Run the whole system on simulated viewers, train a ranker on what they did, show the feed, and serve the page."""
+    wanted = sys.stdout.isatty() if page is None else page
+    demonstration.demo(load_settings(), events=events, videos=videos, seed=seed, page=wanted)
 
 
 def main() -> None:

@@ -97,6 +97,7 @@ def audit_tables(audit: Audit) -> list[Table]:
         "consumed",
         "applied",
         "duplicates",
+        "excluded",
         "dead letters",
         "missing",
         "clips",
@@ -106,8 +107,8 @@ def audit_tables(audit: Audit) -> list[Table]:
     for name in names:
         table.add_column(name, justify="right")
     for part in audit.partitions:
-        counts = (part.consumed, part.applied, part.duplicates, sum(part.dead_letters.values()), part.missing, part.clips)
-        cells = (*counts, part.in_flight, part.differences)
+        fates = (part.applied, part.duplicates, part.excluded, sum(part.dead_letters.values()))
+        cells = (part.consumed, *fates, part.missing, part.clips, part.in_flight, part.differences)
         table.add_row(str(part.partition), f"{part.first_offset}-{part.applied_offset}", *(f"{cell:,}" for cell in cells))
     if not audit.differences:
         return [table]

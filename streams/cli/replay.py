@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from schemas.errors import ConfigurationError
+from streams.adapters.adapter import EventSource
 from streams.cli.output import errors
 from streams.kafka import ensure_topics
+from streams.replay.adapted import AdaptedSource
 from streams.replay.jsonl import JsonLinesSource
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
@@ -26,6 +28,11 @@ class Source(StrEnum):
     SIMULATE = "simulate"
     TVSUM = "tvsum"
     JSONL = "jsonl"
+    OPENEDX = EventSource.OPENEDX.value
+    XAPI = EventSource.XAPI.value
+    SEGMENT = EventSource.SEGMENT.value
+    SNOWPLOW = EventSource.SNOWPLOW.value
+    HEARTBEATS = EventSource.HEARTBEATS.value
 
 
 class Request(NamedTuple):
@@ -43,7 +50,7 @@ class Request(NamedTuple):
 
 def replay(settings: Settings, request: Request) -> dict[str, Any]:
     """Send the interactions that were asked for; return what was sent."""
-    source, limit = _open(request, now_ms())
+    source, limit = _open(settings, request, now_ms())
     ensure_topics(settings.kafka, settings.worker.group)
     result: dict[str, Any] = {"source": request.source.value}
     started = time.monotonic()
@@ -57,7 +64,7 @@ def replay(settings: Settings, request: Request) -> dict[str, Any]:
     return result | {"seconds": time.monotonic() - started}
 
 
-def _open(request: Request, now: int) -> tuple[ReplaySource, int | None]:
+def _open(settings: Settings, request: Request, now: int) -> tuple[ReplaySource, int | None]:
     if request.source is Source.SIMULATE:
         events = request.events or _SIMULATED_EVENTS
         return SimulateSource(seed=request.seed, events=events, start_ms=now - 6 * _HOUR_MS, videos=request.videos), None
@@ -71,9 +78,12 @@ def _open(request: Request, now: int) -> tuple[ReplaySource, int | None]:
         tvsum = TvsumSource(request.data, seed=request.seed, start_ms=start, extra_viewers_per_annotator=request.viewers)
         return tvsum, request.events
     if request.file is None:
-        message = "--source jsonl needs a FILE of interactions, one JSON object a line; - is standard input"
+        message = f"--source {request.source} needs a FILE, one JSON object a line; - is standard input"
         raise ConfigurationError(message)
-    return JsonLinesSource(request.file), request.events
+    if request.source is Source.JSONL:
+        return JsonLinesSource(request.file), request.events
+    idle_ms = int(settings.statistics.session_window_hours * _HOUR_MS)
+    return AdaptedSource(EventSource(request.source.value), request.file, idle_ms), request.events
 
 
 def now_ms() -> int:

@@ -14,28 +14,13 @@ from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import Audit, audit
 from streams.cli.environment import as_environment
-from streams.kafka import CommittedInteractions, VerifiedProducer, ensure_topics, topic_name
+from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
 
 START_MS = 1_790_000_000_000
-_DEADLINE_S = 90.0
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the environment variables that give a child process the same settings."""
-    kafka, house, worker = settings.kafka, settings.clickhouse, settings.worker
-    return as_environment(settings) | {
-        "HIGHLIGHTS_DATA_DIR": str(settings.data_dir),
-        "HIGHLIGHTS_KAFKA__TOPIC_PREFIX": kafka.topic_prefix,
-        "HIGHLIGHTS_KAFKA__INTERACTIONS_PARTITIONS": str(kafka.interactions_partitions),
-        "HIGHLIGHTS_CLICKHOUSE__DATABASE": house.database,
-        "HIGHLIGHTS_WORKER__GROUP": worker.group,
-        "HIGHLIGHTS_WORKER__FLUSH_INTERVAL_S": str(worker.flush_interval_s),
-        "HIGHLIGHTS_WORKER__MAX_CONSECUTIVE_DEAD_LETTERS": str(worker.max_consecutive_dead_letters),
-        "HIGHLIGHTS_WORKER__METRICS_PORT": "0",
-    }
+_DEADLINE_S = 240.0
 
 
 def eventually(holds: Callable[[], bool], what: str, deadline_s: float = _DEADLINE_S) -> None:
@@ -58,18 +43,23 @@ class System:
         self._folder = folder
         self._workers: list[subprocess.Popen[bytes]] = []
         self._numbers = count()
-        self._committed = CommittedInteractions(settings.kafka, settings.worker.group)
+        self._committed = CommittedOffsets(settings.kafka, settings.worker.group, self.partitions)
 
     @property
     def log(self) -> str:
         """What the workers said."""
         return "\n".join(path.read_text() for path in sorted(self._folder.glob("worker-*.log")))
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker process."""
+    @property
+    def words(self) -> str:
+        """What the workers said, without line breaks and indentation."""
+        return " ".join(self.log.split())
+
+    def start_worker(self, *options: str, module: str = "streams.cli", **variables: str) -> subprocess.Popen[bytes]:
+        """Start a worker process, with options of the command and settings of its own."""
         with (self._folder / f"worker-{next(self._numbers)}.log").open("wb") as log:
-            command = [sys.executable, "-m", "streams.cli", "worker"]
-            env = os.environ | environment(self.settings)
+            command = [sys.executable, "-m", module, "worker", *options]
+            env = os.environ | as_environment(self.settings) | variables
             worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         self._workers.append(worker)
         return worker
@@ -78,6 +68,11 @@ class System:
         """Take no offence any more at how the workers so far have ended."""
         self.kill_all()
         self._workers.clear()
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `highlights` to its end, with settings of its own."""
+        command, env = [sys.executable, "-m", "streams.cli", *arguments], os.environ | as_environment(self.settings) | variables
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
 
     def kill_all(self) -> None:
         """Kill what still runs."""
@@ -115,6 +110,13 @@ class System:
             return self.committed() >= messages
 
         eventually(done, f"{messages} messages committed; the workers said:\n{self.log}")
+
+    def assert_exact(self, messages: int) -> Audit:
+        """Assert that the audit finds nothing, and that so many interactions were consumed; return it."""
+        result = self.audit()
+        assert result.differences == 0, [part.shown for part in result.partitions]
+        assert sum(part.consumed for part in result.partitions) == messages
+        return result
 
     def audit(self) -> Audit:
         """Audit everything."""

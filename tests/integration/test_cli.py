@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,13 +20,20 @@ _EVENT = (
 )
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 class Terminal:
     """Runs `highlights` with a data folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         """Set the folder."""
         self.folder = folder
-        self.env = os.environ | {"HIGHLIGHTS_DATA_DIR": str(folder / "data"), "HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
+        own = {"DATA_DIR": str(folder / "data"), "WORKER__METRICS_PORT": "0", "SERVING__PORT": str(_free_port())}
+        self.env = os.environ | {f"HIGHLIGHTS_{name}": value for name, value in own.items()}
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a command that stays."""
@@ -35,7 +43,7 @@ class Terminal:
     def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         command = [sys.executable, "-m", "streams.cli", *arguments]
-        return subprocess.run(command, env=self.env, input=text, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, env=self.env, input=text, capture_output=True, text=True, timeout=300, check=False)
 
     def said(self, name: str) -> str:
         """Return what a command that stays has said."""
@@ -127,6 +135,7 @@ def test_the_demo_ends_with_a_feed_and_a_clean_audit_and_leaves_nothing(terminal
     """A small demo runs through, shows the feed, and its audit finds no difference."""
     shown = terminal.run("demo", "--events", "20000", "--videos", "20")
     assert shown.returncode == 0, shown.stderr
+    assert "agreement of the scores with the simulator's truth" in shown.stdout
     assert "out of ClickHouse" in shown.stdout
     assert "audit: 0 differences" in shown.stdout
 
@@ -147,5 +156,5 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(terminal: Terminal) -> None:
 def test_help_names_every_command(terminal: Terminal) -> None:
     """`--help` lists the commands with a line each."""
     said = terminal.run("--help").stdout
-    for name in ("up", "worker", "replay", "feed", "explain", "audit", "dead-letters", "demo"):
+    for name in ("up", "worker", "replay", "feed", "explain", "audit", "dead-letters", "demo", "retrain", "releases", "export"):
         assert re.search(rf"\b{name}\b", said)

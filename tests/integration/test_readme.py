@@ -11,15 +11,17 @@ from tests.integration.running import eventually
 from tests.integration.test_cli import Terminal
 
 _README = Path(__file__).parents[2] / "README.md"
-_STAY = ("up", "worker")
+_STAY = ("up", "worker", "serve")
 
 
 def _commands() -> list[list[str]]:
-    """Return the `highlights` commands of section "Work with it"."""
-    section = _README.read_text().split("## Work with it")[1].split("\n## ")[0]
-    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
-    assert block
-    return [shlex.split(line, comments=True)[1:] for line in block.group(1).splitlines() if line.startswith("highlights ")]
+    """Return the `highlights` commands of the sections to be typed, but the rebuild, which wants no worker (test_recovery.py)."""
+    text, found = _README.read_text(), []
+    for title in ("## Work with it", "## Bots, erasure, rebuilds"):
+        block = re.search(r"```sh\n(.*?)```", text.split(title)[1].split("\n## ")[0], re.DOTALL)
+        assert block
+        found += [shlex.split(line, comments=True)[1:] for line in block.group(1).splitlines() if line.startswith("highlights ")]
+    return [command for command in found if "--rebuild" not in command]
 
 
 def test_the_commands_of_the_readme_work_in_their_order(tmp_path: Path) -> None:

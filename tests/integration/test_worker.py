@@ -1,16 +1,26 @@
 """The main job on the real Kafka and ClickHouse: from interactions to fused scores."""
 
 import signal
+import time
 
+import numpy as np
+import psutil
 from confluent_kafka import Consumer
 
 from infra.embedded.stack import EmbeddedStack
 from schemas.dead_letters import Reason
 from schemas.topics import DEAD_LETTERS, SUPERVISED_SCORES
-from streams.kafka import connection, topic_name
+from scoring.statistics.aggregation import partition_of
+from streams.changelog import ledger_record
+from streams.kafka import VerifiedProducer, changelog_name, connection, topic_name
+from streams.recovery import recover
 from tests.integration.running import START_MS, System, eventually
 
 _PLAY = '{"schema_version":1,"kind":"play","video_id":"%s","session_id":"s","occurred_at_ms":%d,"from_s":0,"to_s":60}'
+
+_BUFFERS_BYTES = 200 << 20
+"""What fetched chunks and the interactions that are not flushed may take."""
+_GROWTH_BYTES = 24 << 20
 
 
 def _play(video: str, time_ms: int = START_MS) -> tuple[bytes, bytes]:
@@ -92,6 +102,37 @@ def test_clickhouse_away_for_a_while_loses_nothing(system: System, stack: Embedd
     assert system.audit().differences == 0
 
 
+def test_half_a_minute_without_clickhouse_pauses_consumption_in_bounded_memory(system: System, stack: EmbeddedStack) -> None:
+    """What may be applied and not flushed is bounded, and so is memory, however much waits in Kafka; all is caught up after."""
+    limit, ends_at = 20_000, time.monotonic() + 30
+    worker = system.start_worker(HIGHLIGHTS_WORKER__MAX_UNFLUSHED_INTERACTIONS=str(limit))
+    sent = system.send_simulated(20_000)
+    system.wait_for(sent)
+    memory = psutil.Process(worker.pid).memory_info
+    stack.clickhouse.kill()
+    sent += system.send_simulated(60_000, seed=2)
+    eventually(lambda: "flush failed" in system.log, "a failed flush")
+    before = memory().rss
+    sent += system.send_simulated(240_000, seed=3)
+    eventually(lambda: time.monotonic() > ends_at, "half a minute")
+    assert memory().rss - before < _BUFFERS_BYTES
+    assert system.committed() < sent - 240_000
+    stack.clickhouse.start()
+    system.wait_for(sent)
+    system.assert_exact(sent)
+
+
+def test_memory_does_not_grow_with_the_age_of_the_stream(system: System) -> None:
+    """The same viewers' messages, sent again and again, are duplicates that leave nothing behind."""
+    worker = system.start_worker()
+    sizes, sent = [], 0
+    for _ in range(6):
+        sent += system.send_simulated(60_000)
+        system.wait_for(sent)
+        sizes.append(psutil.Process(worker.pid).memory_info().rss)
+    assert sizes[-1] - sizes[2] < _GROWTH_BYTES, sizes
+
+
 def test_kafka_killed_and_back_loses_nothing(system: System, stack: EmbeddedStack) -> None:
     """A broker that dies and comes back leaves every interaction counted once."""
     system.start_worker()
@@ -139,24 +180,48 @@ def test_broken_messages_become_dead_letters_with_their_bytes(system: System) ->
     assert sum(sum(part.dead_letters.values()) for part in result.partitions) == len(broken) + 1
 
 
-def test_a_sender_that_sends_only_garbage_stops_the_worker(system: System) -> None:
-    """Too many dead letters in a row stop the partition, after a restart too, until the limit is raised; then all is applied."""
+def _videos_of_two_partitions(partitions: int) -> tuple[str, str]:
+    places = {
+        int(partition_of(np.frombuffer(video.encode(), np.uint8), 0, len(video), partitions)): video
+        for video in map(str, range(20))
+    }
+    return places[0], places[1]
+
+
+def test_a_partition_of_garbage_is_stopped_and_the_others_go_on(system: System) -> None:
+    """Too many dead letters in a row stop a partition, after a restart too, until the limit is raised; then all is applied."""
     system.settings.worker.max_consecutive_dead_letters = 20
-    system.send_raw([(b"v1", b"garbage")] * 20)
-    worker = system.start_worker()
-    eventually(lambda: system.committed() == 20 or worker.poll() is not None, "the garbage in dead letters")
-    system.send_raw([_play("v1")])
-    assert worker.wait(timeout=60) != 0
-    assert system.start_worker().wait(timeout=60) != 0
-    assert "HIGHLIGHTS_WORKER__MAX_CONSECUTIVE_DEAD_LETTERS above 20" in " ".join(system.log.split())
-    assert system.committed() == 20
+    garbage, other = _videos_of_two_partitions(system.partitions)
+    system.start_worker()
+    system.send_raw([(garbage.encode(), b"garbage")] * 20)
+    system.wait_for(20)
+    system.send_raw([_play(garbage), _play(other)])
+    system.wait_for(21)
+    eventually(lambda: "MAX_CONSECUTIVE_DEAD_LETTERS above 20" in system.words, f"a stop; {system.log}")
+    system.forget_workers()
+    system.start_worker()
+    system.send_raw([_play(other, START_MS + 1)])
+    system.wait_for(22)
+    eventually(lambda: system.words.count("MAX_CONSECUTIVE_DEAD_LETTERS above 20") == 2, f"a stop; {system.log}")
+    assert system.committed() == 22
     system.settings.worker.max_consecutive_dead_letters = 0
     system.forget_workers()
     system.start_worker()
-    system.wait_for(21)
-    result = system.audit()
-    assert result.differences == 0
-    assert sum(part.applied for part in result.partitions) == 1
+    system.wait_for(23)
+    system.assert_exact(23)
+
+
+def test_a_partition_of_mostly_garbage_is_stopped(system: System) -> None:
+    """More dead letters among the last messages than the ratio allows stop a partition, though none come in a row."""
+    system.start_worker()
+    system.send_raw([message for _ in range(6_000) for message in ((b"v1", b"garbage"), (b"v1", b"{}"), _play("v1"))])
+    eventually(lambda: "HIGHLIGHTS_WORKER__MAX_DEAD_LETTER_RATIO above 0.67" in system.words, f"a stop; {system.log}")
+    assert system.audit().differences == 0
+    system.settings.worker.max_dead_letter_ratio = 1.0
+    system.forget_workers()
+    system.start_worker()
+    system.wait_for(18_000)
+    system.assert_exact(18_000)
 
 
 def test_a_clip_nobody_watched_has_its_supervised_score(system: System) -> None:
@@ -188,3 +253,22 @@ def test_the_audit_finds_planted_faults(system: System) -> None:
     assert any(what.startswith(f"ClickHouse: {wrong['video']}:{wrong['clip']}, shares") for what in shown)
     assert f"ClickHouse: ghost:{wrong['clip']}: a row" in shown
     assert f"ClickHouse: {lost['video']}:{lost['clip']}: no row" in shown
+
+
+def test_the_audit_finds_a_gap_in_offsets(system: System) -> None:
+    """A ledger that claims an offset whose message was never applied is found out."""
+    worker = system.start_worker()
+    sent = system.send_simulated(5_000)
+    system.wait_for(sent)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait()
+    system.send_simulated(1_000, seed=2)
+    ledger = recover(system.settings, 0, system.partitions).ledger
+    ledger.applied_offset += 1
+    record = ledger_record(ledger)
+    producer = VerifiedProducer(system.settings.kafka)
+    producer.send(changelog_name(system.settings.worker.group), key=record.key, value=record.value, partition=0)
+    producer.verify()
+    (first, second) = system.audit().partitions
+    assert "ledger: consumed" in {difference.what for difference in first.shown}
+    assert second.differences == 0

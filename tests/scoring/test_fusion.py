@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import beta
 
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from scoring.fusion import MIDDLE, Fused, Signals, behaviour_opinion, fuse
@@ -133,11 +134,49 @@ def test_signals_without_exposure_say_nothing(signals: Signals, prior: RatePrior
     )
 
 
+@given(st.floats(0, 10), _deviations, st.floats(0, 10), _deviations)
+def test_ranker_and_model_are_as_sure_as_the_surer_of_them(
+    score: float, score_sd: float, ranker: float, ranker_sd: float
+) -> None:
+    """A ranker has seen what the model says: the two do not make the interval narrower than the better one does."""
+    both = _fuse(_one(score=score, score_sd=score_sd, ranker=ranker, ranker_sd=ranker_sd))
+    better = _fuse(_one(score=both.score, score_sd=min(score_sd, ranker_sd)))
+    assert (both.low, both.high) == (pytest.approx(better.low), pytest.approx(better.high))
+    assert min(score, ranker) - 1e-9 <= both.score <= max(score, ranker) + 1e-9
+
+
+@given(st.floats(0, 10))
+def test_without_model_and_behaviour_the_score_is_the_rankers(ranker: float) -> None:
+    """A clip that only a ranker has an opinion on has that opinion, if it is surer than who knows nothing."""
+    fused = _fuse(_one(ranker=ranker, ranker_sd=1.5))
+    assert fused.score == pytest.approx(ranker)
+    assert fused.ranker_weight == pytest.approx(1)
+
+
 def test_usual_rates_leave_the_score_alone() -> None:
-    """A clip whose rates are the prior's is pulled to the middle, not beyond."""
+    """A clip whose rates are the medians of the prior has the middle of the scale, but for a tenth of a point."""
     prior = first_prior()
-    sessions = [1_000.0, *(1_000 * prior.mean[:, 0])]
-    assert _fuse(_one(sessions), prior).behaviour == pytest.approx(MIDDLE)
+    mean, strength = prior.mean[:, 0], prior.strength
+    sessions = [1e6, *(1e6 * beta.median(mean * strength, (1 - mean) * strength))]
+    assert _fuse(_one(sessions), prior).behaviour == pytest.approx(MIDDLE, abs=0.1)
+
+
+def test_rates_of_a_skewed_library_have_gaussian_scores() -> None:
+    """Of rare, skewed rates, the one that one clip in a thousand has is three deviations above the middle, not ten."""
+    mean, strength = 0.03, 11.0
+    prior = RatePrior(np.full((3, POSITION_BINS), mean), np.full(3, strength), 0)
+    rare = beta.ppf(0.999, mean * strength, (1 - mean) * strength)
+    opinion, _ = behaviour_opinion(np.array([[1e6], [1e6 * rare], [0], [0]]), np.array([0]), prior)
+    none, _ = behaviour_opinion(np.array([[1e6], [0], [0], [0]]), np.array([0]), prior)
+    per_deviation = 2.0 / 0.6 * 0.36 / (1 - 0.36) / (0.36 / (1 - 0.36) + 0.25 / (1 - 0.25) + 0.16 / (1 - 0.16))
+    assert (opinion[0] - none[0]) / per_deviation == pytest.approx(3.1 + 1.5, abs=0.4)
+
+
+def test_few_sessions_never_leave_an_interval_of_nothing() -> None:
+    """Six shares of nineteen sessions are much, but no certainty: the interval keeps a point and more."""
+    fused = _fuse(_one([19.0, 6.0, 0.0, 0.0]))
+    assert fused.score > 8
+    assert fused.high - fused.low > 1
 
 
 @pytest.mark.parametrize("exposures", [20, 2_000])

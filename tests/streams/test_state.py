@@ -13,15 +13,15 @@ import scoring.statistics.partition
 from schemas.dead_letters import Reason
 from schemas.errors import StateError
 from schemas.interactions import KINDS
-from streams.changelog import SEGMENT
-from streams.state import PartitionState
+from streams.changelog import LEDGER, PAGE, SEGMENT
+from streams.state import PartitionState, StateKey
 from tests.scoring.logs import LIMITS, START_MS, events, message
 from tests.scoring.oracle import Event, Oracle
 from tests.streams.world import (
     KEY,
-    WHOLE,
     Crash,
     Message,
+    Moment,
     World,
     assert_same_state,
     chunk_of,
@@ -29,6 +29,7 @@ from tests.streams.world import (
     known_rows,
     new_state,
     page_records,
+    recovered,
 )
 
 _FIRST_FIT, _FITS_EVERY = 4, 16
@@ -50,7 +51,7 @@ class Step(NamedTuple):
     what: str
     messages: int = 0
     again: int = 0
-    part: float = WHOLE
+    moment: Moment = Moment.COMMITTED
 
 
 @st.composite
@@ -79,7 +80,7 @@ def _supervised(draw: st.DrawFn) -> list[Message]:
     return outputs
 
 
-_parts = st.sampled_from([0.0, 0.01, 0.3, 0.5, 0.7, 0.9, 0.99, WHOLE])
+_moments = st.sampled_from(Moment)
 _steps = st.lists(
     st.one_of(
         st.builds(Step, st.just("apply"), st.integers(1, 15), st.integers(0, 5)),
@@ -87,8 +88,8 @@ _steps = st.lists(
         st.builds(Step, st.just("cache"), st.integers(1, 3), st.integers(0, 2)),
         st.just(Step("flush")),
         st.just(Step("kill")),
-        st.builds(Step, st.just("crash"), part=_parts),
-        st.builds(Step, st.just("crash later"), part=_parts),
+        st.builds(Step, st.just("crash"), moment=_moments),
+        st.builds(Step, st.just("crash later"), moment=_moments),
     ),
     max_size=20,
 )
@@ -113,14 +114,14 @@ def _take(world: World, step: Step) -> None:
     elif step.what == "kill":
         world.restart()
     else:
-        world.crash_at = step.part
+        world.crash_at = step.moment
         if step.what == "crash":
             world.flush()
 
 
 def _uninterrupted(source: list[Message], supervised: list[Message]) -> PartitionState:
     state = new_state()
-    state.advance(chunk_of(source))
+    state.apply_interactions(chunk_of(source))
     state.apply_supervised(chunk_of(supervised, "supervised-scores"))
     return state
 
@@ -138,7 +139,7 @@ _law = settings(max_examples=70, suppress_health_check=[HealthCheck.function_sco
 @_law
 @given(_sources(), _supervised(), _steps, st.booleans())
 def test_crashes_leave_no_trace(source: list[Message], supervised: list[Message], steps: list[Step], keep_all: bool) -> None:
-    """After crashes between any two records of any flushes, state and published rows are those of an uninterrupted run.
+    """After crashes at any moment of any flushes, state and published rows are those of an uninterrupted run.
 
     The changelog is read as it was written, or compacted; messages are delivered again; outputs come in between anywhere.
     """
@@ -184,7 +185,7 @@ def test_fates_in_the_ledger_are_the_oracle_s(log: list[Event]) -> None:
     """Applied, duplicates, searching and each reason of rejection are counted as the oracle counts them."""
     oracle, state = Oracle(LIMITS), new_state()
     fates = Counter(oracle.apply(event) for event in log)
-    state.advance(chunk_of([Message(event.offset, event.stamp_ms, message(event)) for event in log]))
+    state.apply_interactions(chunk_of([Message(event.offset, event.stamp_ms, message(event)) for event in log]))
     ledger = state.ledger
     found = Counter({"applied": ledger.applied, "duplicate": ledger.duplicates}) + Counter(ledger.dead_letters)
     assert found == fates
@@ -215,7 +216,7 @@ def test_hundreds_of_flushes_and_crashes_leave_no_trace() -> None:
         try:
             world.apply(1)
             if turn % 7 == 0:
-                world.crash_at = float(draw.choice([0.0, 0.2, 0.6, 0.9, WHOLE]))
+                world.crash_at = list(Moment)[int(draw.integers(0, 3))]
             world.flush()
         except Crash:
             world.restart()
@@ -235,33 +236,13 @@ def test_segments_that_are_superfluous_are_deleted() -> None:
     assert sum(key[:1] == SEGMENT for key, _ in compacted(world.changelog)) == 65
 
 
-def test_a_smaller_segment_replaces_all_parts_of_one_that_was_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of a segment whose ledger never came are not taken for parts of the one that has its number now."""
-    monkeypatch.setattr("streams.changelog._PART_RECORDS", 2)
-    source = _long_source(60)
-    world = World(source, [])
-    world.apply(10)
-    world.flush()
-    world.apply(50)
-    world.crash_at = 0.99
-    with pytest.raises(Crash):
-        world.flush()
-    world.restart()
-    world.apply(1)
-    world.flush()
-    world.restart()
-    world.apply(60)
-    world.flush()
-    assert_same_state(world.state, _uninterrupted(source, []))
-
-
 def test_a_recovered_state_has_nothing_to_flush() -> None:
     """Recovery alone changes nothing, so it writes nothing."""
     world = World(_long_source(30), [])
     world.apply(30)
     world.flush()
     world.restart()
-    assert world.state.take_flush() is None
+    assert not world.state.is_touched
 
 
 def test_a_flush_writes_only_pages_that_changed() -> None:
@@ -280,28 +261,33 @@ def test_a_flush_writes_only_pages_that_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "words"),
+    ("partitions", "key", "words"),
     [
-        (PartitionState(LIMITS.partition, LIMITS.partitions + 1, KEY), "made with 3 partitions"),
-        (
-            PartitionState(LIMITS.partition, LIMITS.partitions, KEY._replace(max_message_bytes=9)),
-            "HIGHLIGHTS_WORKER__MAX_MESSAGE_BYTES",
-        ),
-        (
-            PartitionState(LIMITS.partition, LIMITS.partitions, KEY._replace(rules=KEY.rules._replace(half_life_ms=1))),
-            "HIGHLIGHTS_STATISTICS__",
-        ),
+        (LIMITS.partitions + 1, KEY, "made with 3 partitions"),
+        (LIMITS.partitions, KEY._replace(max_message_bytes=9), "HIGHLIGHTS_WORKER__MAX_MESSAGE_BYTES"),
+        (LIMITS.partitions, KEY._replace(rules=KEY.rules._replace(half_life_ms=1)), "HIGHLIGHTS_STATISTICS__"),
     ],
 )
-def test_state_made_under_other_rules_is_refused(state: PartitionState, words: str) -> None:
+def test_state_made_under_other_rules_is_refused(partitions: int, key: StateKey, words: str) -> None:
     """A changelog of other rules or another number of partitions stops recovery, with the setting's name and a way out."""
     world = World(_long_source(5), [])
     world.apply(5)
     world.flush()
-    for key, value in compacted(world.changelog):
-        state.recover(key, value)
-    with pytest.raises(StateError, match=f"{words}.*: set them back, or start a new state"):
-        state.finish_recovery()
+    with pytest.raises(StateError, match=f"{words}.*: set them back, or .* `highlights worker --rebuild`"):
+        recovered(world.changelog, partitions, key)
+
+
+@pytest.mark.parametrize("kind", [PAGE, SEGMENT, LEDGER])
+def test_a_changelog_that_lacks_a_record_is_refused(kind: bytes) -> None:
+    """Retention, truncation or a lost segment file cannot make a smaller state pass for the whole one."""
+    world = World(_long_source(40), [])
+    for _ in range(4):
+        world.apply(10)
+        world.flush()
+    log = compacted(world.changelog)
+    for place in (place for place, record in enumerate(log) if record.key[:1] == kind):
+        with pytest.raises(StateError, match=r"damaged: .*highlights worker --rebuild"):
+            recovered(log[:place] + log[place + 1 :])
 
 
 def test_the_clock_of_events_survives_a_crash() -> None:

@@ -1,0 +1,133 @@
+"""`python -m docs.make_reference` writes docs/reference out of the code: settings, metrics, commands, topics, tables."""
+
+import inspect
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+from pydantic import BaseModel, SecretStr
+
+from schemas.clickhouse import migrations
+from schemas.topics import topics
+from streams.cli.main import app
+from streams.metrics import METRICS
+from streams.settings import Settings
+
+FOLDER = Path(__file__).parent / "reference"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [list(head)]
+    lines += [["---"] * len(lines[0]), *([str(cell).replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, SecretStr):
+        return "secret"
+    return "unset" if default is None else f"`{default}`" if str(default) else "empty"
+
+
+def settings_page() -> str:
+    """Return the page of settings."""
+    groups = {name: value for name, value in Settings.model_construct() if isinstance(value, BaseModel)}
+    parts = ["# Settings\n", "Environment variables; nothing else configures a process.\n", "## All processes\n"]
+    parts.append(_settings_table("HIGHLIGHTS_", Settings.model_construct(), set(groups)))
+    for name, group in groups.items():
+        parts += [
+            f"## {name.capitalize()}\n",
+            f"{group.__doc__}\n",
+            _settings_table(f"HIGHLIGHTS_{name.upper()}__", group, set()),
+        ]
+    return "\n".join(parts)
+
+
+def _settings_table(prefix: str, defaults: BaseModel, without: set[str]) -> str:
+    rows = [
+        (f"`{prefix}{name.upper()}`", _shown(getattr(defaults, name)), field.description or "")
+        for name, field in type(defaults).model_fields.items()
+        if name not in without
+    ]
+    return table(("variable", "default", "what it is for"), rows)
+
+
+def metrics_page() -> str:
+    """Return the page of metrics."""
+    rows = [(f"`{m.name}`", m.kind, m.unit, ", ".join(m.labels), m.meaning) for m in METRICS]
+    where = "Of each worker, at `http://HOST:9464/metrics`; beside them the process's own, `process_*` and `python_*`."
+    return f"# Metrics\n\n{where}\n\n" + table(("metric", "kind", "unit", "labels", "meaning"), rows)
+
+
+def commands_page() -> str:
+    """Return the page of commands."""
+    parts = ["# Commands\n"]
+    for name, command in _commands(typer.main.get_command(app), ()):
+        parts.append(f"## {' '.join(('highlights', *name))}\n\n{inspect.cleandoc(command.help or '')}\n")  # type: ignore[attr-defined]
+        options = [parameter for parameter in command.params if parameter.name != "help"]  # type: ignore[attr-defined]
+        rows = [(" ".join(f"`{text}`" for text in _names(option)), _default(option), option.help or "") for option in options]
+        parts += [table(("argument", "default", "what it does"), rows)] if rows else []
+    return "\n".join(parts)
+
+
+def _commands(command: object, path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], object]]:
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield path, command
+    else:
+        for name in sorted(below):
+            yield from _commands(below[name], (*path, name))
+
+
+def _names(parameter: object) -> list[str]:
+    is_argument = parameter.param_type_name == "argument"  # type: ignore[attr-defined]
+    return [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]  # type: ignore[attr-defined]
+
+
+def _default(parameter: object) -> str:
+    default = parameter.default  # type: ignore[attr-defined]
+    if parameter.required:  # type: ignore[attr-defined]
+        return "required"
+    return "" if default in (None, "", False) or callable(default) else f"`{getattr(default, 'value', default)}`"
+
+
+def topics_page() -> str:
+    """Return the page of topics."""
+    parts = ["# Topics\n", "The contract of each, with examples of what is refused too, is in `schemas/topics`.\n"]
+    for topic in topics().values():
+        kept = "compacted" if topic.cleanup == "compact" else f"{topic.retention_hours} hours"
+        facts = [("key", topic.key), ("kept", kept), ("from", ", ".join(topic.producers)), ("to", ", ".join(topic.consumers)),
+                 ("unknown version", topic.unknown_version), ("unknown field", topic.unknown_field)]  # fmt: skip
+        examples = "".join(f"{example}\n" for example in topic.examples.valid)
+        parts += [f"## {topic.name}\n", f"{topic.description}\n", table(("", ""), facts)]
+        parts += [f"```json\n{examples}```\n"] if examples else []
+    return "\n".join(parts)
+
+
+def tables_page() -> str:
+    """Return the page of tables and views: the newest statement of each."""
+    newest: dict[str, str] = {}
+    for migration in migrations():
+        for statement in migration.statements:
+            verb, name = re.findall(r"^(CREATE|ALTER) .*?(\w+)(?= AS$| TO |$| ADD)", statement, re.MULTILINE)[0]
+            key = name if verb == "CREATE" else f"{name}, changed by {migration.name}"
+            newest[key] = statement
+    how = "As `schemas/clickhouse` makes them; a view that a later migration replaces is shown as it is now."
+    return f"# Tables and views\n\n{how}\n\n" + "\n".join(
+        f"## {name}\n\n```sql\n{statement};\n```\n" for name, statement in newest.items()
+    )
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "commands.md": commands_page,
+    "topics.md": topics_page,
+    "tables.md": tables_page,
+}
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for file, page in PAGES.items():
+        (FOLDER / file).write_text(page())

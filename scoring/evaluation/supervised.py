@@ -1,0 +1,149 @@
+"""What is learned from labels, beside its baselines: scores, tags, and both on one extractor.
+
+Each seed draws its own sides where a data set has none, and its own start. Settings are chosen by held-out videos of the
+learning side alone, for a method and for its baselines from equally many.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Final
+
+import numpy as np
+
+from scoring.evaluation.comparison import estimate, paired_difference
+from scoring.evaluation.labelled import LabelledSet
+from scoring.evaluation.report import Report, ReportRow
+from scoring.supervised.clips import LabelledClips
+from scoring.supervised.config import SupervisedConfig
+from scoring.supervised.model import SupervisedModel
+from scoring.supervised.network import ScoreHead, TagHead
+from scoring.supervised.quality import macro_average_precision, squared_error
+from scoring.supervised.reliability import COVERAGE, Z
+from scoring.supervised.training import best_of, with_cross_fitted_reliability
+
+Told = Callable[[str], None]
+Learn = Callable[[Sequence[SupervisedConfig], LabelledClips, int], list[SupervisedModel]]
+"""From settings to try, clips and a seed to the models that share the work."""
+
+SQUARED_ERROR: Final = "MSE, 0-10"
+PRECISION: Final = "macro average precision, %"
+COVERED: Final = f"coverage of {COVERAGE:.0%}"
+WIDTH: Final = "width of the interval"
+PARAMETERS: Final = "parameters"
+_BETTER: Final = {SQUARED_ERROR: -1.0, PRECISION: 1.0}
+"""Metrics that are compared, and the sign of better."""
+_SIZES: Final = ((64, 0.5, 0.05), (128, 0.3, 0.05), (256, 0.5, 0.05), (512, 0.6, 1.0))
+"""Hidden units, dropout and weight decay that are tried."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to learn, and the settings that are tried."""
+
+    name: str
+    configs: Sequence[SupervisedConfig]
+    learn: Learn
+
+
+def label_distribution(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
+    """Compare label distribution learning with regression and with cross-entropy over bins."""
+    head = ScoreHead.DISTRIBUTION
+    ours = [
+        replace(config, expectation_weight=weight)
+        for config, weight in product(_configs(score_head=head, tag_head=None)[1:3], (0.0, 1.0))
+    ]
+    methods = [
+        Method(ScoreHead.REGRESSION, _configs(score_head=ScoreHead.REGRESSION, tag_head=None), _calibrated),
+        Method(ScoreHead.CLASSES, _configs(score_head=ScoreHead.CLASSES, tag_head=None), _calibrated),
+        Method(head, ours, _calibrated),
+    ]
+    notes = (
+        f"coverage: share of held-out labels within the {COVERAGE:.0%} interval, whose width is fitted on the learning side.",
+        "by: how much lower the squared error is.",
+    )
+    return _report("Scores as label distributions", sets, methods, seeds, (SQUARED_ERROR, COVERED, WIDTH), notes, told)
+
+
+def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
+    """Compare C2AE joined with binary cross-entropy with binary cross-entropy alone."""
+    heads = (TagHead.INDEPENDENT, TagHead.CORRELATED)
+    methods = [Method(head, _configs(score_head=None, tag_head=head), _one) for head in heads]
+    notes = ("Tags that all or no clips of the test have are left out. by: points of average precision.",)
+    return _report("Correlated tags", sets, methods, seeds, (PRECISION,), notes, told)
+
+
+def multitask(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
+    """Compare one extractor for both tasks with a network for each."""
+    methods = [
+        Method("two networks", _configs(), _apart),
+        Method("shared, tasks alike", _configs(balanced=False), _one),
+        Method("shared, weighed by noise", _configs(), _one),
+    ]
+    notes = ("two networks: one for the score and one for the tags, each with its own choice among the same settings.",)
+    return _report("One extractor for scores and tags", sets, methods, seeds, (SQUARED_ERROR, PRECISION, PARAMETERS), notes, told)
+
+
+def _configs(**fixed: Any) -> list[SupervisedConfig]:
+    return [SupervisedConfig(hidden=hidden, dropout=dropout, weight_decay=decay, **fixed) for hidden, dropout, decay in _SIZES]
+
+
+def _one(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:
+    return [best_of(clips, configs, seed)[0]]
+
+
+def _calibrated(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:
+    return [with_cross_fitted_reliability(*best_of(clips, configs, seed), clips, seed)]
+
+
+def _apart(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:
+    of_scores = [replace(config, tag_head=None) for config in configs]
+    of_tags = [replace(config, score_head=None) for config in configs]
+    return _one(of_scores, clips, seed) + _one(of_tags, clips, seed)
+
+
+def _report(
+    title: str, sets: Iterable[LabelledSet], methods: Sequence[Method], seeds: int, shown: Sequence[str],
+    notes: tuple[str, ...], told: Told,
+) -> Report:  # fmt: skip
+    """Return the rows of all data sets; the first method is the baseline of the others."""
+    rows: list[ReportRow] = []
+    for labelled in sets:
+        values: dict[tuple[str, str], list[float]] = {}
+        for seed, method in product(range(seeds), methods):
+            told(f"{labelled.name}: {method.name}, seed {seed + 1} of {seeds}")
+            learned, test = labelled.sides(seed)
+            found = metrics_of(method.learn(method.configs, learned, seed), test)
+            for metric in shown:
+                values.setdefault((method.name, metric), []).append(found[metric])
+        rows += _rows(labelled.name, values, methods[0].name)
+    return Report(title, seeds, notes, tuple(rows))
+
+
+def metrics_of(models: Sequence[SupervisedModel], test: LabelledClips) -> dict[str, float]:
+    """Return every metric that the models' heads and the test's labels allow."""
+    found = {PARAMETERS: float(sum(model.parameters for model in models))}
+    for outputs in (model.outputs(test.features) for model in models):
+        if outputs.mean is not None and outputs.sd is not None and test.scored.any():
+            half = Z * outputs.sd[test.scored]
+            within = np.abs(outputs.mean - test.score)[test.scored] <= half
+            found |= {
+                SQUARED_ERROR: squared_error(outputs.mean, test),
+                COVERED: float(within.mean()),
+                WIDTH: float(2 * half.mean()),
+            }
+        if outputs.tags is not None and test.tagged.any():
+            found[PRECISION] = 100 * macro_average_precision(outputs.tags, test)
+    return found
+
+
+def _rows(name: str, values: Mapping[tuple[str, str], list[float]], baseline: str) -> Iterator[ReportRow]:
+    for (method, metric), found in values.items():
+        value = estimate(np.array(found))
+        if value is None:
+            continue
+        if method == baseline or metric not in _BETTER:
+            yield ReportRow(name, method, metric, value)
+        else:
+            of_both = (_BETTER[metric] * np.array(found), _BETTER[metric] * np.array(values[baseline, metric]))
+            yield ReportRow(name, method, metric, value, baseline, paired_difference(*of_both))

@@ -1,0 +1,64 @@
+"""How sure a pair is: the probability that one clip's true rate, for its place in the video, is above the other's.
+
+A clip's rate is Beta(a + s, b + n - s) after s of n sessions, with a and b fitted from the library at the clip's position
+(`scoring.rates`). Its log-odds have mean `digamma(a + s) - digamma(b + n - s)` and variance
+`trigamma(a + s) + trigamma(b + n - s)`, both exact (Johnson, Kotz, Balakrishnan, "Continuous univariate distributions" 2,
+ch. 25). Less the log-odds of the position's usual rate they are the clip's worth: what is left when position is
+accounted for. Exposure is: a rate is per session that saw the clip, and few sessions make a wide posterior, not a low one.
+
+Worth is taken as Gaussian, and clips as independent. Sessions that saw both clips make the counts depend on each other a
+little, mostly towards the same side, so that the confidence is rather too low than too high.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma, logit, ndtr, polygamma
+
+from schemas.interactions import FAST_FORWARD, PLAY
+from scoring.rates import SIGNAL_KINDS, RatePrior, position_bin
+
+Floats = NDArray[np.float64]
+
+
+class Worth(NamedTuple):
+    """Posterior of n clips' worth by one kind, in log-odds above what is usual at their position; higher is better."""
+
+    mean: Floats
+    variance: Floats
+
+
+def worth_by(kind: int, counts: NDArray[np.uint32], clip_index: NDArray[np.int64], prior: RatePrior) -> Worth:
+    """Return what one kind of interaction says of n clips.
+
+    Args:
+        kind: one of SIGNAL_KINDS; a fast-forward speaks against the clip that it jumps over.
+        counts: [kinds, n] distinct sessions, `play` among them.
+        clip_index: [n].
+        prior: as fitted.
+    """
+    row = SIGNAL_KINDS.index(kind)
+    exposures = counts[PLAY].astype(np.float64)
+    events = np.minimum(counts[kind], exposures)
+    usual = prior.mean[row, position_bin(clip_index)]
+    for_it = events + usual * prior.strength[row]
+    against = exposures - events + (1 - usual) * prior.strength[row]
+    mean = digamma(for_it) - digamma(against) - logit(usual)
+    return Worth(-mean if kind == FAST_FORWARD else mean, polygamma(1, for_it) + polygamma(1, against))
+
+
+def probability_above(worth: Worth, one: NDArray[np.int64], other: NDArray[np.int64]) -> Floats:
+    """Return for each pair of rows the probability that the first clip is worth more."""
+    probability: Floats = ndtr((worth.mean[one] - worth.mean[other]) / np.sqrt(worth.variance[one] + worth.variance[other]))
+    return probability
+
+
+def confidence_of(probability: Floats) -> Floats:
+    """Return `2 * |p - 1/2|`: 0 for a pair that nothing speaks for, 1 for a certain one."""
+    return 2 * np.abs(probability - 0.5)
+
+
+def probability_right(confidence: Floats) -> Floats:
+    """Return how probably a pair of that confidence is the right way round: the inverse of `confidence_of`."""
+    return (1 + confidence) / 2

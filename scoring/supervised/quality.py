@@ -1,0 +1,36 @@
+"""How good outputs are, by labelled clips."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from scoring.supervised.clips import LabelledClips
+from scoring.supervised.outputs import Outputs
+
+
+def quality_of(outputs: Outputs, clips: LabelledClips) -> float:
+    """Return the share of the scores' variance that is explained, and the tags' macro average precision, of what is known."""
+    quality, scored = 0.0, clips.scored
+    if outputs.mean is not None and scored.any():
+        variance = max(float(clips.score[scored].var()), 1e-9)
+        quality += 1 - squared_error(outputs.mean, clips) / variance
+    if outputs.tags is not None and clips.tagged.any():
+        quality += float(np.nan_to_num(macro_average_precision(outputs.tags, clips)))
+    return quality
+
+
+def squared_error(mean: NDArray[np.float32], clips: LabelledClips) -> float:
+    """Return the mean squared error of n scores on 0-10, over the scored clips."""
+    return float(np.mean((mean - clips.score)[clips.scored].astype(np.float64) ** 2))
+
+
+def macro_average_precision(probability: NDArray[np.float32], clips: LabelledClips) -> float:
+    """Return the mean average precision over the tags that some clips have and others have not; NaN where there is none.
+
+    Args:
+        probability: [n, t].
+        clips: n, of which the tagged ones count.
+    """
+    tags, known = clips.tags[clips.tagged], probability[clips.tagged]
+    mixed = (tags.min(axis=0) == 0) & (tags.max(axis=0) == 1)
+    return float(average_precision_score(tags[:, mixed], known[:, mixed], average="macro")) if mixed.any() else float("nan")

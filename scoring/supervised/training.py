@@ -1,0 +1,176 @@
+"""Training: labelled clips in, out the model that does best on videos that it did not learn from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scoring.features import FeatureScale, scale_of
+from scoring.supervised.clips import LabelledClips
+from scoring.supervised.config import SupervisedConfig
+from scoring.supervised.losses import JointLoss
+from scoring.supervised.model import SupervisedModel
+from scoring.supervised.network import SupervisedNetwork, SupervisedShape, inputs_of
+from scoring.supervised.outputs import Outputs, outputs_of
+from scoring.supervised.quality import quality_of
+from scoring.supervised.reliability import fit_reliability
+
+_HELD_OUT_VIDEOS: Final = 0.15
+_FOLDS: Final = 5
+
+
+class Progress(NamedTuple):
+    """Where training stands after an epoch."""
+
+    epoch: int
+    epochs: int
+    """At most."""
+    loss: float
+    quality: float
+    """On held-out videos: the share of the scores' variance that is explained, and the tags' mean average precision, added."""
+
+
+def _ignore(_progress: Progress) -> None:
+    """Tell nobody."""
+
+
+def train(
+    clips: LabelledClips, config: SupervisedConfig, seed: int, progress: Callable[[Progress], None] = _ignore
+) -> SupervisedModel:
+    """Train a model. On one machine's CPU the same arguments give the same model, to the bit.
+
+    A part of the videos is held out: they decide which epoch is kept, how wide intervals are and where tags begin.
+
+    Args:
+        clips: with labels; a task whose labels are missing altogether is left out.
+        config: how.
+        seed: of everything that is drawn.
+        progress: called after every epoch.
+
+    Raises:
+        ValueError: there is nothing to learn, or nothing to hold out.
+    """
+    rng = np.random.default_rng(seed)
+    shape = _shape(clips, config)
+    held_out = clips.side(_HELD_OUT_VIDEOS, rng)
+    learned, judged = clips.take(~held_out), clips.take(held_out)
+    scale = scale_of(learned.features)
+    inputs = inputs_of(judged.features, shape.groups, scale)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = SupervisedNetwork(shape)
+        training = _Training(network, shape, scale, config, learned)
+        quality = training.run(rng, lambda: quality_of(outputs_of(network, shape, inputs), judged), progress)
+    reliability = fit_reliability(outputs_of(network, shape, inputs), judged)
+    return SupervisedModel(network, shape, clips.tag_names, tuple(clips.groups), scale, reliability, quality)
+
+
+def best_of(
+    clips: LabelledClips, configs: Sequence[SupervisedConfig], seed: int, progress: Callable[[Progress], None] = _ignore
+) -> tuple[SupervisedModel, SupervisedConfig]:
+    """Train a model under each configuration; return the best by held-out videos, with its configuration."""
+    models = [(train(clips, config, seed, progress), config) for config in configs]
+    return max(models, key=lambda pair: pair[0].quality)
+
+
+def with_cross_fitted_reliability(
+    model: SupervisedModel, config: SupervisedConfig, clips: LabelledClips, seed: int
+) -> SupervisedModel:
+    """Return the model with its reliability measured on all videos, each judged by a model that did not learn from it.
+
+    A few held-out videos say little: what is wrong with one clip of a video is wrong with the next.
+    """
+    rng = np.random.default_rng(seed)
+    videos = rng.permutation(np.unique(clips.video))
+    folds = [part for part in np.array_split(videos, _FOLDS) if len(part)]
+    judged, outputs = [], []
+    for fold in folds:
+        within = np.isin(clips.video, fold)
+        if len(np.unique(clips.video[~within])) > 1:
+            judged.append(np.flatnonzero(within))
+            outputs.append(train(clips.take(~within), config, seed).raw_outputs(clips.features[within]))
+    joined = Outputs(*(None if values[0] is None else np.concatenate(values) for values in zip(*outputs, strict=True)))
+    return replace(model, reliability=fit_reliability(joined, clips.take(np.concatenate(judged))))
+
+
+def _shape(clips: LabelledClips, config: SupervisedConfig) -> SupervisedShape:
+    score_head = config.score_head if clips.scored.any() else None
+    tag_head = config.tag_head if clips.tagged.any() else None
+    if not score_head and not tag_head:
+        raise ValueError("no clip has a score or tags: there is nothing to learn")
+    if len(np.unique(clips.video)) < 2:
+        raise ValueError("all clips are of one video: give at least two, so that one can be held out")
+    return SupervisedShape(
+        tuple(clips.groups.values()), len(clips.tag_names), score_head, tag_head, config.hidden, config.latent,
+        dropout=config.dropout,
+    )  # fmt: skip
+
+
+class _Training:
+    """One training of one network, in place."""
+
+    def __init__(
+        self, network: SupervisedNetwork, shape: SupervisedShape, scale: FeatureScale, config: SupervisedConfig,
+        clips: LabelledClips,
+    ) -> None:  # fmt: skip
+        self._network, self._config, self._clips = network, config, len(clips)
+        self._inputs = inputs_of(clips.features, shape.groups, scale)
+        self._loss = JointLoss(shape, clips, config)
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": network.parameters(), "weight_decay": config.weight_decay},
+                {"params": self._loss.parameters(), "weight_decay": 0.0},
+            ],
+            config.learning_rate,
+        )
+        self._start_at_frequencies()
+
+    def run(self, rng: np.random.Generator, judge: Callable[[], float], progress: Callable[[Progress], None]) -> float:
+        """Train, and leave the network as it was after its best epoch; return the quality of that."""
+        config = self._config
+        best, best_quality, since = _copy(self._network), judge(), 0
+        for epoch in range(1, config.most_epochs + 1):
+            loss = self._epoch(rng)
+            quality = judge()
+            progress(Progress(epoch, config.most_epochs, loss, quality))
+            since += 1
+            if quality > best_quality:
+                best, best_quality, since = _copy(self._network), quality, 0
+            if since >= config.patience:
+                break
+        self._network.load_state_dict(best)
+        return best_quality
+
+    def _epoch(self, rng: np.random.Generator) -> float:
+        self._network.train()
+        parts = np.array_split(rng.permutation(self._clips), max(1, round(self._clips / self._config.clips_per_step)))
+        return float(np.mean([self._step(part) for part in parts]))
+
+    def _step(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+        loss: Tensor = self._loss(self._network, self._inputs, rows)
+        self._optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        self._optimiser.step()
+        return float(loss.detach())
+
+    def _start_at_frequencies(self) -> None:
+        """Let the heads say at first what is true of all clips together: from there on only what features tell is learned."""
+        network = self._network
+        if self._loss.score:
+            _start(network.score, self._loss.score.start())
+        if self._loss.tags:
+            for head in (network.tags, network.decode) if network.correlated else (network.tags,):
+                _start(head, self._loss.tags.start())
+
+
+@torch.no_grad()
+def _start(head: nn.Linear, bias: Tensor) -> None:
+    nn.init.zeros_(head.weight)
+    head.bias.copy_(bias)
+
+
+def _copy(network: SupervisedNetwork) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

@@ -1,0 +1,133 @@
+"""From moments to interactions: what was watched between two moments of a player, and where it was moved.
+
+Only players that are open (they play, or are being moved) are remembered, and no more than a number and a time allow. So the
+state at any place in a stream can be made again from the first moment of the player that has been open longest.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from schemas.interactions import Interaction
+from streams.adapters.moment import Change, Moment
+
+MAX_OPEN: Final = 200_000
+"""Players; beyond, the one that was silent longest is forgotten."""
+_FASTEST: Final = 4.0
+"""Times normal speed. What would have to play faster was not watched: a jump that nobody told of lies between."""
+_SLACK_S: Final = 2.0
+"""Tolerance of positions and clocks."""
+
+
+@dataclass(slots=True)
+class _Player:
+    offset: int
+    """Of the first moment since it is open."""
+    time_ms: int
+    received_ms: int
+    since_s: float | None = None
+    """Where what plays began; None while it does not play."""
+    left_s: float | None = None
+    """Where it was moved away from, until it lands."""
+
+
+class Spans:
+    """Open players, and the interactions that their moments make."""
+
+    def __init__(self, idle_ms: int, max_open: int = MAX_OPEN) -> None:
+        """Start without players.
+
+        Args:
+            idle_ms: a player of which nothing was received for longer is forgotten.
+            max_open: players that are remembered.
+        """
+        self._idle_ms = idle_ms
+        self._max_open = max_open
+        self._players: OrderedDict[tuple[str, str], _Player] = OrderedDict()
+        self._newest_ms = 0
+
+    @property
+    def first_offset(self) -> int | None:
+        """The offset from which the open players can be made again; None when there are none."""
+        return min((player.offset for player in self._players.values()), default=None)
+
+    def apply(self, moment: Moment, offset: int = 0, received_ms: int = 0) -> list[Interaction]:
+        """Return the interactions that a moment makes, in order.
+
+        Args:
+            moment: the next one of the stream.
+            offset: its place in the stream.
+            received_ms: when it was received. That is no player's clock, of which one that is ahead would age all others.
+
+        Raises:
+            ValueError: positions or time are out of the range that interactions have.
+        """
+        key = (moment.session_id, moment.video_id)
+        player = self._players.pop(key, None) or _Player(offset, moment.time_ms, received_ms)
+        made = list(_step(player, moment))
+        player.time_ms, player.received_ms = moment.time_ms, received_ms
+        if player.since_s is not None or player.left_s is not None:
+            self._players[key] = player
+        self._newest_ms = max(self._newest_ms, received_ms)
+        self._forget()
+        return made
+
+    def _forget(self) -> None:
+        while self._players:
+            silent_longest = next(iter(self._players.values()))
+            if len(self._players) <= self._max_open and silent_longest.received_ms >= self._newest_ms - self._idle_ms:
+                return
+            self._players.popitem(last=False)
+
+
+def _step(player: _Player, moment: Moment) -> Iterator[Interaction]:
+    """Yield what a moment makes, and move the player on."""
+    at = moment.at_s
+    start = at if moment.from_s is None else moment.from_s
+    match moment.change:
+        case Change.PLAYS if player.left_s is None:
+            yield from _watched(player, moment, at)
+            player.since_s = at
+        case Change.STOPS:
+            yield from _watched(player, moment, at)
+            player.since_s = player.left_s = None
+        case Change.JUMPS:
+            yield from _watched(player, moment, start)
+            yield from _interaction(moment, start, at)
+            player.since_s = None if player.since_s is None else at
+        case Change.LEAVES if player.left_s is None:
+            yield from _watched(player, moment, at)
+            player.left_s = at
+        case Change.LANDS if player.left_s is not None:
+            yield from _interaction(moment, player.left_s, at)
+            player.since_s, player.left_s = None if player.since_s is None else at, None
+        case Change.WATCHED if player.since_s != at:  # else the same stretch, sent twice
+            if player.since_s is not None and abs(start - player.since_s) > _SLACK_S:
+                yield from _interaction(moment, player.since_s, start)
+            yield from _interaction(moment, start, at, is_play=True)
+            player.since_s = at
+
+
+def _watched(player: _Player, moment: Moment, until_s: float) -> Iterator[Interaction]:
+    """Yield what has played up to a moment, if it can have been played in the time."""
+    if player.since_s is None or player.left_s is not None:
+        return
+    passed_s = (moment.time_ms - player.time_ms) / 1000.0
+    if 0.0 < until_s - player.since_s <= passed_s * _FASTEST + _SLACK_S:
+        yield from _interaction(moment, player.since_s, until_s, is_play=True)
+
+
+def _interaction(moment: Moment, from_s: float, to_s: float, *, is_play: bool = False) -> Iterator[Interaction]:
+    """Yield an interaction, unless it covers no millisecond."""
+    if round(from_s * 1000.0) != round(to_s * 1000.0):
+        yield Interaction(
+            schema_version=1,
+            kind="play" if is_play else "rewind" if to_s < from_s else "fast_forward",
+            video_id=moment.video_id,
+            session_id=moment.session_id,
+            viewer_id=moment.viewer_id,
+            occurred_at_ms=moment.time_ms,
+            from_s=from_s,
+            to_s=to_s,
+        )

@@ -1,0 +1,30 @@
+"""Releases on disk: those that hold must be whole."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.errors import HighlightsError
+from streams.doctor.finding import Finding, bad, good
+from streams.learning.releases import Releases
+from streams.release_folder import ReleaseFolder
+from streams.settings import Settings
+from streams.supervised.releases import models
+
+
+def check_releases(settings: Settings) -> Iterator[Finding]:
+    """Yield what there is to say of the ranker and of the supervised model that hold."""
+    folder = settings.learning.folder(settings.data_dir)
+    yield _holds("ranker", Releases(folder), "highlights retrain")
+    yield _holds("supervised model", models(folder / "models"), "highlights train-supervised FILE")
+
+
+def _holds(what: str, releases: ReleaseFolder[Any], make: str) -> Finding:
+    name = releases.current
+    if name is None:
+        return good("releases", what, f"none in {releases.folder}; `{make}` makes one")
+    try:
+        for file in releases.manifest(name).files:
+            releases.checked(name, file)
+    except HighlightsError as error:
+        return bad("releases", what, str(error), make)
+    return good("releases", what, f"{name} holds and is whole")

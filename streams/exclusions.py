@@ -1,0 +1,90 @@
+"""The topic of exclusions: naming sessions and viewers whose interactions are to be passed over, and reading who is named."""
+
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from confluent_kafka import Message
+
+from schemas.errors import ContractError
+from schemas.exclusions import MAX_REASON_LENGTH, Excluded, Exclusion, ExclusionKind, judge
+from schemas.hashing import hash_text
+from schemas.topics import EXCLUSIONS
+from streams.kafka import VerifiedProducer, topic_name
+from streams.reading import read
+from streams.settings import Settings
+from streams.state import StateKey
+
+
+class ListedExclusion(NamedTuple):
+    """An exclusion that holds."""
+
+    key: str
+    reason: str
+    excluded_at: datetime
+
+
+def exclude(settings: Settings, partitions: int, excluded: Iterable[Excluded], reason: str) -> None:
+    """Name sessions or viewers in every partition.
+
+    Raises:
+        ContractError: the reason is empty or too long.
+        DeliveryError: Kafka did not take it.
+    """
+    if not 0 < len(reason) <= MAX_REASON_LENGTH:
+        message = f"reason = {reason!r:.80}: 1 to {MAX_REASON_LENGTH} characters are taken"
+        raise ContractError(message)
+    exclusion = Exclusion(reason=reason, excluded_at_ms=time.time_ns() // 1_000_000)
+    _send(settings, partitions, excluded, exclusion.model_dump_json().encode())
+
+
+def readmit(settings: Settings, partitions: int, excluded: Iterable[Excluded]) -> None:
+    """Take exclusions back in every partition.
+
+    Raises:
+        DeliveryError: Kafka did not take it.
+    """
+    _send(settings, partitions, excluded, None)
+
+
+def _send(settings: Settings, partitions: int, excluded: Iterable[Excluded], value: bytes | None) -> None:
+    producer, topic = VerifiedProducer(settings.kafka), topic_name(settings.kafka, EXCLUSIONS)
+    for who in excluded:
+        for partition in range(partitions):
+            producer.send(topic, key=who.key.encode(), value=value, partition=partition)
+    producer.verify()
+
+
+def hashed(settings: Settings, kind: ExclusionKind, identifier: str) -> Excluded:
+    """Return an identifier as the system knows it."""
+    return Excluded(kind, hash_text(identifier, StateKey.of(settings).hash_key))
+
+
+def listed(settings: Settings) -> list[ListedExclusion]:
+    """Return the exclusions that hold now, the oldest first."""
+    newest = {message.key(): message.value() for message in _messages(settings, 0)}
+    found = []
+    for key, value in newest.items():
+        if value is not None and isinstance(judge(key, value), Excluded):
+            exclusion = Exclusion.model_validate_json(value)
+            at = datetime.fromtimestamp(exclusion.excluded_at_ms / 1000, UTC)
+            found.append(ListedExclusion(key.decode(), exclusion.reason, at))
+    return sorted(found, key=lambda exclusion: exclusion.excluded_at)
+
+
+def read_exclusions(settings: Settings, partition: int) -> tuple[frozenset[Excluded], int]:
+    """Return who is excluded in a partition, and the offset of the last message that says so (-1 when there is none)."""
+    excluded: set[Excluded] = set()
+    offset = -1
+    for message in _messages(settings, partition):
+        offset = message.offset()
+        who = judge(message.key(), message.value())
+        if isinstance(who, Excluded):
+            (excluded.discard if message.value() is None else excluded.add)(who)
+    return frozenset(excluded), offset
+
+
+def _messages(settings: Settings, partition: int) -> Iterator[Message]:
+    for messages in read(settings.kafka, topic_name(settings.kafka, EXCLUSIONS), partition):
+        yield from messages

@@ -1,0 +1,1 @@
+"""Learning from the stream: weak pairs, ranker releases, datasets. A process of its own, which reads what workers write."""

@@ -1,0 +1,105 @@
+"""Reading a part of a topic in offset order, outside any group: state is recovered, recomputed and audited from it."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from schemas.errors import DeliveryError
+from streams.chunks import Chunk
+from streams.kafka import connection
+from streams.settings import KafkaSettings
+
+_BATCH: Final = 500
+"""Messages that are taken from the client at once: it waits until it has so many, and more take it longer than they save."""
+_CHUNK_MESSAGES: Final = 16_384
+_CHUNK_BYTES: Final = 64 << 20
+_FETCH_WAIT_S: Final = 0.2
+_IDLE_S: Final = 30.0
+
+
+def read(settings: KafkaSettings, topic: str, partition: int, first: int = 0, last: int | None = None) -> Iterator[list[Message]]:
+    """Yield the messages of a partition from offset `first` to `last`, or to its present end, in batches.
+
+    Only what was committed is read. The end is where Kafka says that the partition ends: the last offsets of a partition may
+    be a transaction's markers, which are no messages.
+
+    Raises:
+        DeliveryError: Kafka does not answer.
+    """
+    config = {
+        "group.id": "unused",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "fetch.message.max.bytes": 4 << 20,
+        "fetch.queue.backoff.ms": 5,
+        "queued.max.messages.kbytes": 32 << 10,
+        "log_level": 0,
+    }
+    consumer = Consumer(connection(settings) | config)
+    try:
+        consumer.assign([TopicPartition(topic, partition, first)])
+        yield from _until_end(consumer, last)
+    finally:
+        consumer.close()
+
+
+def _until_end(consumer: Consumer, last: int | None) -> Iterator[list[Message]]:
+    heard = time.monotonic()
+    while last is None or last >= 0:
+        messages = consumer.consume(_BATCH, timeout=_FETCH_WAIT_S)
+        if messages:
+            heard = time.monotonic()
+        elif time.monotonic() - heard > _IDLE_S:
+            message = f"Kafka has not answered for {_IDLE_S:.0f} s while a topic was read"
+            raise DeliveryError(message)
+        good = [message for message in messages if message.error() is None]
+        if last is not None and good and good[-1].offset() >= last:
+            yield [message for message in good if message.offset() <= last]
+            return
+        if good:
+            yield good
+        if _at_end(messages):
+            return
+
+
+def _at_end(messages: list[Message]) -> bool:
+    for message in messages:
+        error = message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            return True
+        if error is not None and error.fatal():
+            text = f"{message.topic()} cannot be read: {error.str()}"
+            raise DeliveryError(text)
+    return False
+
+
+def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int, last: int | None = None) -> Iterator[Chunk]:
+    """Yield the same as `read` does, as chunks of thousands."""
+    gathered: list[Message] = []
+    size = 0
+    for messages in read(settings, topic, partition, first, last):
+        gathered += messages
+        size += sum(map(len, messages))
+        if len(gathered) >= _CHUNK_MESSAGES or size >= _CHUNK_BYTES:
+            yield _chunk(topic, partition, gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield _chunk(topic, partition, gathered)
+
+
+def _chunk(topic: str, partition: int, messages: list[Message]) -> Chunk:
+    count = len(messages)
+    return Chunk(
+        topic,
+        partition,
+        [message.value() for message in messages],
+        [message.key() for message in messages],
+        [message.headers() or () for message in messages],
+        np.fromiter((message.offset() for message in messages), np.int64, count),
+        np.fromiter((message.timestamp()[1] for message in messages), np.int64, count),
+    )

@@ -1,0 +1,86 @@
+"""Carrying out exclusions: a state computed anew without those who are excluded takes the place of the one that counted them.
+
+The computation runs beside the worker, from the source's beginning; consumption pauses only for the last stretch.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+
+from schemas.errors import StateError
+from streams import metrics
+from streams.flush import Flusher
+from streams.recompute import catch_up, check_whole, recompute
+from streams.settings import Settings
+from streams.state import PartitionState
+from streams.store import ColumnStore
+
+log = structlog.get_logger()
+
+_NEAR: Final = 100_000
+"""Interactions that are few enough to pause for."""
+
+
+class Replacer:
+    """Replaces states that exclusions have made outdated, one after the other."""
+
+    def __init__(self, settings: Settings, store: ColumnStore, flusher: Flusher) -> None:
+        """Start with nothing to replace."""
+        self._settings = settings
+        self._store = store
+        self._flusher = flusher
+
+    async def run(self, should_stop: Callable[[], bool], sleep: Callable[[float], Awaitable[Any]]) -> None:
+        """Look at the set interval for states that are outdated."""
+        while not should_stop():
+            await sleep(self._settings.worker.exclusions_interval_s)
+            for state in list(self._store.states.values()):
+                if state.is_outdated and not should_stop():
+                    await self._replace(state)
+
+    async def _replace(self, old: PartitionState) -> None:
+        wanted, wanted_offset = old.wanted, old.wanted_offset
+        log.info("computing a state without those excluded", partition=old.partition, excluded=len(wanted))
+        try:
+            new = await asyncio.to_thread(self._computed, old)
+        except StateError as error:
+            log.warning("exclusions hold from now on only", partition=old.partition, error=str(error))
+            old.exclude_from_now_on()
+            return
+        new.ledger.exclusions_offset = wanted_offset
+        while _distance(new, old) > _NEAR:
+            await asyncio.to_thread(self._catch_up, new, old)
+        async with self._flusher.paused():
+            await self._swap(new, old)
+        metrics.REPLACEMENTS.inc()
+        log.info("state replaced", partition=old.partition, excluded=len(wanted), epoch=new.ledger.epoch)
+
+    def _computed(self, old: PartitionState) -> PartitionState:
+        until = old.ledger.model_copy()
+        first_offset = max(0, until.first_offset)
+        new = recompute(
+            self._settings, old.partition, old.partitions, excluded=old.wanted, first_offset=first_offset, until=until
+        )
+        check_whole(new, until)
+        return new
+
+    def _catch_up(self, new: PartitionState, old: PartitionState) -> None:
+        catch_up(self._settings, new, until=old.ledger.model_copy())
+
+    async def _swap(self, new: PartitionState, old: PartitionState) -> None:
+        """Put the new state in the place of the old one, which no longer moves, unless a rebalance has taken that away."""
+        await self._flusher.flush_held()
+        await asyncio.to_thread(self._catch_up, new, old)
+        if self._store.states.get(old.partition) is not old:
+            return
+        await self._flusher.write_held(new.take_place_of(old.record_keys))
+        if self._store.states.get(old.partition) is not old:
+            return
+        new.wanted, new.wanted_offset = old.wanted, old.wanted_offset
+        self._store.states[new.partition] = new
+
+
+def _distance(new: PartitionState, old: PartitionState) -> int:
+    return old.ledger.applied_offset - new.ledger.applied_offset

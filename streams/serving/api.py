@@ -1,0 +1,117 @@
+"""The feed, a video's curve and a clip's explanation over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from clickhouse_connect.driver.client import Client
+from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Response, Security
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from schemas.errors import ConfigurationError
+from schemas.limits import IDENTIFIER_PATTERN
+from streams.feed import CurvePoint, curve, explain
+from streams.serving.door import Door
+from streams.serving.feed import Page, page, place_of
+from streams.serving.live import Live
+from streams.serving.page import add_page
+from streams.serving.pipeline import Pipeline, pipeline
+from streams.serving.problems import PROBLEMS, add_problems
+from streams.serving.query import FeedQuery, PageQuery
+from streams.serving.stream import changes
+from streams.settings import ServingSettings
+
+_CLIP_PATTERN = IDENTIFIER_PATTERN[:-1].replace("{1,128}", r"{1,128}:\d{1,4}") + "$"
+
+Video = Annotated[str, Path(pattern=IDENTIFIER_PATTERN)]
+
+
+def create_api(client: Client, settings: ServingSettings) -> FastAPI:
+    """Return the application; it reads through `client`, from several threads.
+
+    Raises:
+        ConfigurationError: the file of keys is wrong.
+    """
+    live, door = Live(client, settings.kept_snapshots), Door(settings)
+    app = FastAPI(
+        title="Highlights", version="1", redoc_url=None, docs_url=None, lifespan=lambda _: _reading(live), responses=PROBLEMS
+    )
+    add_problems(app)
+    origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
+    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], allow_headers=["authorization"])
+    _add_feed(app, live, door)
+    _add_clips(app, client, door)
+    _add_health(app, client, live, door)
+    add_page(app)
+    return app
+
+
+@asynccontextmanager
+async def _reading(live: Live) -> AsyncIterator[None]:
+    await live.refresh()
+    reader = asyncio.create_task(live.run())
+    try:
+        yield
+    finally:
+        reader.cancel()
+
+
+def _add_feed(app: FastAPI, live: Live, door: Door) -> None:
+    @app.get("/v1/highlights", response_model=Page, dependencies=[Security(door.admit, scopes=["feed"])])
+    async def highlights(query: Annotated[PageQuery, Query()], if_none_match: Annotated[str, Header()] = "") -> Response:
+        """Return the best clips now, best first."""
+        snapshot, offset = place_of(live, query)
+        tag = f'"{snapshot.name}"'
+        headers = {"etag": tag, "cache-control": "no-cache"}
+        if tag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(page(live, query, snapshot, offset), headers=headers, media_type="application/json")
+
+    @app.get(
+        "/v1/stream",
+        response_class=EventSourceResponse,
+        dependencies=[Security(door.admit, scopes=["feed"]), Depends(lambda: live.current)],
+    )
+    async def stream(query: Annotated[FeedQuery, Query()]) -> AsyncIterator[ServerSentEvent]:
+        """Send event `snapshot` with the best clips, then event `change` with all of them whenever one of them changes."""
+        async for event in changes(live, query):
+            yield event
+
+
+def _add_clips(app: FastAPI, client: Client, door: Door) -> None:
+    @app.get("/v1/videos/{video_id}/curve", dependencies=[Security(door.admit, scopes=["clips"])])
+    def video_curve(video_id: Video) -> list[CurvePoint]:
+        """Return score and components along a video, in the order of its clips."""
+        points = curve(client, video_id)
+        if not points:
+            raise HTTPException(404, "no clip of this video has a score")
+        return points
+
+    @app.get("/v1/clips/{clip_id}", dependencies=[Security(door.admit, scopes=["clips"])])
+    def clip(clip_id: Annotated[str, Path(pattern=_CLIP_PATTERN)]) -> dict[str, Any]:
+        """Return all that a clip's score was made from."""
+        try:
+            return explain(client, clip_id)
+        except ConfigurationError as error:
+            raise HTTPException(404, "this clip has no score") from error
+
+
+def _add_health(app: FastAPI, client: Client, live: Live, door: Door) -> None:
+    @app.get("/v1/pipeline", dependencies=[Security(door.admit, scopes=["operate"])])
+    def health() -> Pipeline:
+        """Return how much is served, and how fresh it is."""
+        return pipeline(client, live.current)
+
+    @app.get("/health/live")
+    def alive() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "alive"}
+
+    @app.get("/health/ready")
+    async def ready() -> dict[str, str]:
+        """Say that scores are read, and are fresh."""
+        if not live.is_fresh:
+            raise HTTPException(503, "ClickHouse has not answered lately")
+        return {"status": "ready"}

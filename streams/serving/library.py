@@ -1,0 +1,167 @@
+"""The newest score of every clip, in columns, kept up with ClickHouse by reading what has been published since."""
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from numpy.typing import NDArray
+
+from schemas.errors import DeliveryError
+from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, Snapshot
+
+_OVERLAP_MS: Final = 2_000
+"""How long before the newest row the next read begins: an insert takes time, and a later one may be seen before it."""
+_CLIP_BITS: Final = 14
+_LEAST_TAG_PROBABILITY: Final = 0.5
+
+_CHANGED: Final = f"""
+SELECT video_id, clip_index, {", ".join((*FLOATS, *INTEGERS))}, version, supervised_offset,
+       toUnixTimestamp64Milli(published_at) AS published_at_ms,
+       ifNull(toUnixTimestamp64Milli(event_at), -1) AS event_at_ms,
+       (event_at IS NOT NULL OR supervised_score IS NOT NULL OR ranker_score IS NOT NULL) AS known
+FROM clip_scores
+WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}})
+ORDER BY version
+"""
+
+_OUTPUTS: Final = f"""
+SELECT video_id, clip_index, toString(category) AS category, toJSONString(tags) AS tags_json,
+       arrayFilter(tag -> tags[tag] >= {_LEAST_TAG_PROBABILITY}, mapKeys(tags)) AS likely_tags
+FROM supervised_outputs FINAL
+WHERE {{everything:Bool}} OR video_id IN {{videos:Array(String)}}
+"""
+
+
+class Library:
+    """All clips that have a score. One thread refreshes it; the snapshots that it makes are for all."""
+
+    def __init__(self, client: Client) -> None:
+        """Begin empty; `client` reads ClickHouse."""
+        self._client = client
+        self._rows: dict[str, NDArray[Any]] = {name: np.zeros(0, kind) for name, kind in COLUMNS.items()}
+        self._videos: dict[str, int] = {}
+        self._categories: dict[str, int] = {"": 0}
+        self._tags: dict[str, NDArray[np.bool_]] = {}
+        self._tags_json: NDArray[np.object_] = np.zeros(0, object)
+        self._newest_ms = 0
+        self._keys: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._place: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    def refresh(self) -> bool:
+        """Read what was published since the last time; return whether anything is new.
+
+        Raises:
+            DeliveryError: ClickHouse does not answer.
+        """
+        first = self._newest_ms == 0
+        table = self._read(_CHANGED, {"since": max(0, self._newest_ms - _OVERLAP_MS)})
+        if not len(table):
+            return False
+        places = self._places(table)
+        newer = _integers(table, "version") > self._rows["version"][places].astype(np.int64)
+        if not newer.any():
+            return False
+        table, places = table.filter(newer), places[newer]
+        self._refresh_outputs(table, places, everything=first)
+        for name in (*FLOATS, *INTEGERS, "event_at_ms", "version", "supervised_offset", "known"):
+            self._rows[name][places] = pc.fill_null(table[name], np.nan) if name in FLOATS else table[name]
+        self._newest_ms = max(self._newest_ms, int(pc.max(table["published_at_ms"]).as_py()))
+        return True
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Return the present state under a name."""
+        return Snapshot(
+            name=name,
+            published_at_ms=self._newest_ms,
+            rows={name: column.copy() for name, column in self._rows.items()},
+            order=self._ranking(),
+            videos=list(self._videos),
+            categories=list(self._categories),
+            tags=self._tags,
+            tags_json=self._tags_json,
+        )
+
+    def _ranking(self) -> NDArray[np.int64]:
+        known = np.flatnonzero(self._rows["known"])
+        ranking: NDArray[np.int64] = known[np.argsort(-self._rows["worth"][known], kind="stable")]
+        return ranking
+
+    def _read(self, query: str, parameters: dict[str, Any]) -> pa.Table:
+        try:
+            return self._client.query_arrow(query, parameters=parameters, use_strings=True)
+        except ClickHouseError as error:
+            message = "ClickHouse does not answer"
+            raise DeliveryError(message) from error
+
+    def _places(self, table: pa.Table) -> NDArray[np.int64]:
+        """Return each row's place in the columns; clips that are new get one."""
+        keys = self._clip_keys(table)
+        is_new = ~self._has(keys)
+        if is_new.any():
+            self._append(np.unique(keys[is_new]))
+        places: NDArray[np.int64] = self._place[np.searchsorted(self._keys, keys)]
+        return places
+
+    def _clip_keys(self, table: pa.Table) -> NDArray[np.int64]:
+        encoded = pc.dictionary_encode(table["video_id"].combine_chunks())
+        codes = [self._videos.setdefault(video, len(self._videos)) for video in encoded.dictionary.to_pylist()]
+        video = np.array(codes, np.int64)[encoded.indices.to_numpy()]
+        keys: NDArray[np.int64] = (video << _CLIP_BITS) | _integers(table, "clip_index")
+        return keys
+
+    def _has(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which keys are known, by bisection: numpy's own sets would sort all clips each time."""
+        after = np.searchsorted(self._keys, keys, side="right")
+        has: NDArray[np.bool_] = after > np.searchsorted(self._keys, keys)
+        return has
+
+    def _append(self, keys: NDArray[np.int64]) -> None:
+        first = len(self._tags_json)
+        rows = {name: np.zeros(len(keys), kind) for name, kind in COLUMNS.items()}
+        rows["video"][:], rows["clip_index"][:] = keys >> _CLIP_BITS, keys & ((1 << _CLIP_BITS) - 1)
+        rows["supervised_offset"][:] = -1
+        self._rows = {name: np.concatenate((column, rows[name])) for name, column in self._rows.items()}
+        self._tags_json = np.concatenate((self._tags_json, np.full(len(keys), b"{}", object)))
+        merged, places = np.concatenate((self._keys, keys)), np.concatenate((self._place, np.arange(first, first + len(keys))))
+        order = np.argsort(merged)
+        self._keys, self._place = merged[order], places[order]
+
+    def _refresh_outputs(self, table: pa.Table, places: NDArray[np.int64], *, everything: bool) -> None:
+        """Read tags and categories anew of the videos for which a worker has taken a newer supervised output."""
+        changed = _integers(table, "supervised_offset") != self._rows["supervised_offset"][places]
+        if not changed.any():
+            return
+        videos = [] if everything else pc.unique(table["video_id"].filter(pa.array(changed))).to_pylist()
+        outputs = self._read(_OUTPUTS, {"everything": everything, "videos": videos})
+        keys = self._clip_keys(outputs)
+        known = self._has(keys)
+        outputs, places = outputs.filter(known), self._place[np.searchsorted(self._keys, keys[known])]
+        encoded = pc.dictionary_encode(outputs["category"].combine_chunks())
+        codes = [self._categories.setdefault(name, len(self._categories)) for name in encoded.dictionary.to_pylist()]
+        self._rows["category"][places] = np.array(codes, np.int32)[encoded.indices.to_numpy()]
+        self._tags_json = self._tags_json.copy()
+        self._tags_json[places] = [text.encode() for text in outputs["tags_json"].to_pylist()]
+        self._set_tags(outputs["likely_tags"].combine_chunks(), places)
+
+    def _set_tags(self, likely: pa.ListArray, places: NDArray[np.int64]) -> None:
+        """Say which clips have which tags, in arrays of their own: snapshots hold the old ones."""
+        parents = places[pc.list_parent_indices(likely).to_numpy()]
+        flat = pc.dictionary_encode(pc.list_flatten(likely))
+        names, indices = flat.dictionary.to_pylist(), flat.indices.to_numpy()
+        tags = {}
+        for name in (*self._tags, *(name for name in names if name not in self._tags)):
+            has = np.zeros(len(self._tags_json), np.bool_)
+            has[: len(self._tags.get(name, ()))] = self._tags.get(name, ())
+            has[places] = False
+            if name in names:
+                has[parents[indices == names.index(name)]] = True
+            tags[name] = has
+        self._tags = tags
+
+
+def _integers(table: pa.Table, name: str) -> NDArray[np.int64]:
+    values: NDArray[np.int64] = table[name].to_numpy().astype(np.int64)
+    return values

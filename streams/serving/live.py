@@ -1,0 +1,94 @@
+"""The snapshots that requests are answered from: one reader makes them about once a second, while anything changes."""
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from clickhouse_connect.driver.client import Client
+
+from schemas.errors import DeliveryError
+from streams.serving.library import Library
+from streams.serving.snapshot import Snapshot
+
+log = structlog.get_logger()
+
+_INTERVAL_S: Final = 0.8
+_STALE_S: Final = 15.0
+
+
+class Live:
+    """The newest snapshot, and those that cursors hold on to. Of one event loop; ClickHouse is read in a thread."""
+
+    def __init__(self, client: Client, kept: int) -> None:
+        """Begin without a snapshot; keep at most so many that a cursor was given for."""
+        self._library = Library(client)
+        self._current: Snapshot | None = None
+        self._held: OrderedDict[str, Snapshot] = OrderedDict()
+        self._kept = kept
+        self._start = secrets.token_hex(4)
+        self._count = 0
+        self._changed = asyncio.Event()
+        self._heard = time.monotonic() - _STALE_S
+
+    @property
+    def current(self) -> Snapshot:
+        """The newest snapshot.
+
+        Raises:
+            DeliveryError: nothing has been read yet.
+        """
+        if self._current is None:
+            message = "scores have not been read yet"
+            raise DeliveryError(message)
+        return self._current
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether ClickHouse has answered lately."""
+        return self._current is not None and time.monotonic() - self._heard < _STALE_S
+
+    def hold(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot for a cursor; the one held longest goes when there are too many."""
+        self._held[snapshot.name] = snapshot
+        if len(self._held) > self._kept:
+            self._held.popitem(last=False)
+
+    def held(self, name: str) -> Snapshot | None:
+        """Return a snapshot that a cursor is of; None when it is gone."""
+        return self._held.get(name)
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set as soon as there is a newer snapshot than the present one."""
+        return self._changed
+
+    async def run(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(_INTERVAL_S)
+
+    async def refresh(self) -> None:
+        """Make a newer snapshot if anything has changed; a ClickHouse that does not answer leaves the old one."""
+        with suppress(DeliveryError):
+            snapshot = await asyncio.to_thread(self._read)
+            self._heard = time.monotonic()
+            if snapshot is not None:
+                self._current = snapshot
+                self._changed.set()
+                self._changed = asyncio.Event()
+
+    def _read(self) -> Snapshot | None:
+        try:
+            is_new = self._library.refresh()
+        except DeliveryError as error:
+            log.warning("the feed is not refreshed", error=str(error))
+            raise
+        if not is_new and self._current is not None:
+            return None
+        self._count += 1
+        return self._library.snapshot(f"{self._start}-{self._count}")

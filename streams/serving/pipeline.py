@@ -1,0 +1,70 @@
+"""What the page shows of the pipeline's health, as ClickHouse tells it."""
+
+from typing import Any, Final
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from pydantic import BaseModel
+
+from schemas.errors import DeliveryError
+from streams.serving.snapshot import Snapshot
+
+
+class Release(BaseModel):
+    """A ranker release that present scores are made with."""
+
+    ranker_release: str
+    clips: int
+
+
+class Pipeline(BaseModel):
+    """Size and freshness of what is served."""
+
+    clips: int
+    videos: int
+    published_at: int
+    """When the newest score was published, Unix milliseconds; 0 while there is none."""
+    published_ago_s: float | None
+    """By ClickHouse's clock."""
+    event_at: int | None
+    """Event time of the newest interaction that counted, Unix milliseconds."""
+    rows_per_minute: int
+    """Rows published in the last minute."""
+    releases: list[Release]
+
+
+_FRESHNESS: Final = """
+SELECT dateDiff('millisecond', max(published_at), now64(3)) / 1000 AS published_ago_s,
+       countIf(published_at > now64(3) - INTERVAL 1 MINUTE) AS rows_per_minute
+FROM clip_scores
+"""
+_RELEASES: Final = """
+SELECT toString(ranker_release) AS ranker_release, count() AS clips
+FROM fused_scores WHERE ranker_release != ''
+GROUP BY ALL ORDER BY clips DESC LIMIT 10
+"""
+
+
+def pipeline(client: Client, snapshot: Snapshot) -> Pipeline:
+    """Return the pipeline's state.
+
+    Raises:
+        DeliveryError: ClickHouse does not answer.
+    """
+    try:
+        freshness = next(iter(client.query(_FRESHNESS).named_results()))
+        releases: list[Any] = list(client.query(_RELEASES).named_results())
+    except ClickHouseError as error:
+        message = "ClickHouse does not answer"
+        raise DeliveryError(message) from error
+    newest = int(snapshot.rows["event_at_ms"].max(initial=-1))
+    return Pipeline(
+        clips=len(snapshot.order),
+        videos=len(np.unique(snapshot.rows["video"][snapshot.order])),
+        published_at=snapshot.published_at_ms,
+        published_ago_s=freshness["published_ago_s"] if snapshot.published_at_ms else None,
+        event_at=newest if newest >= 0 else None,
+        rows_per_minute=freshness["rows_per_minute"],
+        releases=releases,
+    )

@@ -1,0 +1,46 @@
+"""Errors as `application/problem+json` (RFC 9457), with the name of the parameter that was wrong."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from schemas.errors import DeliveryError
+
+_SCHEMA: Final = {
+    "type": "object",
+    "required": ["status", "detail"],
+    "properties": {"status": {"type": "integer"}, "detail": {"type": "string"}, "parameter": {"type": "string"}},
+}
+_CONTENT: Final = {"application/problem+json": {"schema": _SCHEMA}}
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    422: {"description": "A parameter is wrong", "content": _CONTENT},
+    "default": {"description": "What is wrong", "content": _CONTENT},
+}
+"""Answers of every operation, as OpenAPI has them."""
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer every error of an application as a problem."""
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        return _problem(422, f"{name}: {first['msg']}", parameter=name)
+
+    @app.exception_handler(HTTPException)
+    def _refused(_: Request, error: HTTPException) -> JSONResponse:
+        return _problem(error.status_code, str(error.detail), headers=error.headers)
+
+    @app.exception_handler(DeliveryError)
+    def _unavailable(_: Request, error: DeliveryError) -> JSONResponse:  # noqa: ARG001 - its text may hold SQL
+        return _problem(503, "ClickHouse does not answer; try again")
+
+
+def _problem(status: int, detail: str, parameter: str | None = None, headers: object = None) -> JSONResponse:
+    body = {"status": status, "detail": detail} | ({"parameter": parameter} if parameter else {})
+    kept = {str(name): str(value) for name, value in dict(headers or {}).items()}  # type: ignore[call-overload]
+    return JSONResponse(body, status, kept, media_type="application/problem+json")

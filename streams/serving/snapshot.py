@@ -1,0 +1,127 @@
+"""One state of the library that never changes: what a request is answered from, and what a cursor holds on to."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from schemas.clickhouse import HighlightRow
+from schemas.limits import MAX_SCORE, clip_id
+from streams.serving.query import FeedQuery
+
+FLOATS: Final = (
+    "score",
+    "worth",
+    "score_low",
+    "score_high",
+    "supervised_score",
+    "behaviour_score",
+    "ranker_score",
+    "celebrity",
+    "supervised_weight",
+    "behaviour_weight",
+)
+INTEGERS: Final = ("exposures", "shares", "rewinds", "fast_forwards")
+COLUMNS: Final[dict[str, str]] = {
+    "video": "i4",
+    "clip_index": "u4",
+    "category": "i4",
+    **dict.fromkeys(FLOATS, "f4"),
+    **dict.fromkeys(INTEGERS, "u4"),
+    "event_at_ms": "i8",
+    "version": "u8",
+    "supervised_offset": "i8",
+    "known": "?",
+}
+"""What is kept of a clip: video and category as places in the snapshot's lists, NaN where a part is missing."""
+
+_SHOWN: Final = [name for name in HighlightRow.model_fields if name in (*FLOATS, *INTEGERS)]
+_FIRST_STEP: Final = 512
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Clips by columns, and their ranking."""
+
+    name: str
+    published_at_ms: int
+    """When the newest row was published."""
+    rows: dict[str, NDArray[Any]]
+    """By name of COLUMNS, with one value of each clip."""
+    order: NDArray[np.int64]
+    """Places in `rows` of the clips that have a score, best first."""
+    videos: list[str]
+    categories: list[str]
+    tags: dict[str, NDArray[np.bool_]]
+    """By tag the clips that have it; shorter than `rows` where no later clip has it."""
+    tags_json: NDArray[np.object_]
+    answers: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    """What has been answered from it."""
+
+    def ranked(self, query: FeedQuery, offset: int, limit: int) -> tuple[list[int], bool]:
+        """Return places of the clips from a rank among the query's on, and whether there are more."""
+        end = offset + limit + 1
+        chosen: list[int] = []
+        seen: Counter[int] = Counter()
+        start, step = 0, max(_FIRST_STEP, end)
+        while start < len(self.order) and len(chosen) < end:
+            places = self._matching(query, self.order[start : start + step])
+            if query.per_video:
+                places = _diverse(places, self.rows["video"][places], query.per_video, seen)
+            chosen += places.tolist()
+            start, step = start + step, 2 * step
+        return chosen[offset : end - 1], len(chosen) >= end
+
+    def items(self, places: list[int]) -> list[dict[str, Any]]:
+        """Return clips in the form of view `highlights`."""
+        rows = {name: self.rows[name][places].tolist() for name in ("video", "clip_index", "category", *_SHOWN)}
+        values = zip(rows["video"], rows["clip_index"], rows["category"], places, strict=True)
+        parts = zip(*(rows[name] for name in _SHOWN), strict=True)
+        return [
+            {
+                "clip_id": clip_id(self.videos[video], clip),
+                **dict(zip(_SHOWN, part, strict=True)),
+                "category": self.categories[category],
+                "tags": orjson.Fragment(self.tags_json[place]),
+            }
+            for (video, clip, category, place), part in zip(values, parts, strict=True)
+        ]
+
+    def _matching(self, query: FeedQuery, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of `places` that pass the query's filters; each filter sees what the one before left."""
+        if query.video:
+            places = places[self.rows["video"][places] == _place(self.videos, query.video)]
+        if query.category:
+            places = places[self.rows["category"][places] == _place(self.categories, query.category)]
+        if query.tag:
+            tagged = self.tags.get(query.tag, np.zeros(0, np.bool_))
+            places = places[places < len(tagged)]
+            places = places[tagged[places]]
+        if query.minimum_evidence:
+            places = places[self.rows["exposures"][places] >= query.minimum_evidence]
+        if query.minimum_confidence:
+            width = self.rows["score_high"][places] - self.rows["score_low"][places]
+            places = places[1 - width / MAX_SCORE >= query.minimum_confidence]
+        if query.since:
+            places = places[self.rows["event_at_ms"][places] >= int(query.since.timestamp() * 1_000)]
+        return places
+
+
+def _diverse(places: NDArray[np.int64], videos: NDArray[np.int32], most: int, seen: Counter[int]) -> NDArray[np.int64]:
+    """Return the first `most` of each video's clips; `seen` counts those of the steps before, and is brought up to date."""
+    kept = []
+    for place, video in zip(places.tolist(), videos.tolist(), strict=True):
+        if seen[video] < most:
+            seen[video] += 1
+            kept.append(place)
+    return np.array(kept, np.int64)
+
+
+def _place(names: list[str], name: str) -> int:
+    try:
+        return names.index(name)
+    except ValueError:
+        return -1

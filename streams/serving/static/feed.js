@@ -1,0 +1,65 @@
+// The live feed: what the server says of the top, as it changes.
+
+import { address, chosen, CLIP_SECONDS, clock, count, element, place, replaceKeepingFocus, score } from "./words.js";
+
+const SHOWN = 20;
+const AGAIN_AFTER_MS = 5000;
+let source;
+let waiting;
+let before = new Map();
+let first;
+
+export function follow(diverse, onState) {
+  clearTimeout(waiting);
+  source?.close();
+  before = new Map();
+  source = new EventSource(`/v1/stream?limit=${SHOWN}${diverse ? "&per_video=1" : ""}`);
+  source.addEventListener("snapshot", (event) => show(JSON.parse(event.data).items, false));
+  source.addEventListener("change", (event) => show(JSON.parse(event.data).items, true));
+  source.onopen = () => onState("live", "live");
+  source.onerror = () => {
+    onState("lost", "connection lost, trying again");
+    // A browser asks again by itself when the line breaks, but not when the answer was a refusal.
+    if (source.readyState === EventSource.CLOSED) waiting = setTimeout(follow, AGAIN_AFTER_MS, diverse, onState);
+  };
+}
+
+export function markCurrent(clipId) {
+  for (const link of document.querySelectorAll("#clips a")) {
+    if (link.hash === address(clipId)) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function show(items, changed) {
+  const rows = items.map((item, rank) => row(item, rank, changed));
+  const none = element("li", { class: "quiet" }, "No clip has a score yet: send interactions.");
+  replaceKeepingFocus(document.getElementById("clips"), ...(items.length ? rows : [none]));
+  markCurrent(chosen());
+  announce(items[0], changed);
+  before = new Map(items.map((item) => [item.clip_id, item.worth]));
+}
+
+// Scores move every second: only a new first clip is worth interrupting somebody who listens.
+function announce(item, changed) {
+  if (changed && item && item.clip_id !== first) document.getElementById("news").textContent = `${words(item)} is first now.`;
+  first = item?.clip_id;
+}
+
+function row(item, rank, changed) {
+  const was = before.get(item.clip_id);
+  const state = changed && was === undefined ? "new" : was < item.worth ? "up" : undefined;
+  const tags = Object.entries(item.tags).sort((one, other) => other[1] - one[1]).slice(0, 3).map(([name]) => name);
+  const seen = item.exposures ? `${count(item.exposures)} watched, ${count(item.shares)} shared` : "not watched yet";
+  return element("li", { class: state },
+    element("a", { href: address(item.clip_id) },
+      element("span", { class: "rank", "aria-hidden": "true" }, String(rank + 1)),
+      element("span", { class: "name" }, words(item)),
+      element("span", { class: "score" }, score(item.score)),
+      element("span", { class: "why" }, [item.category, ...tags, seen].filter(Boolean).join(" · "))));
+}
+
+function words(item) {
+  const [video, index] = place(item.clip_id);
+  return `${video} at ${clock(index * CLIP_SECONDS)}`;
+}

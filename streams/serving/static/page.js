@@ -1,0 +1,77 @@
+// The page: which clip is shown hangs on the address, so that it can be sent to somebody.
+
+import * as clip from "./clip.js";
+import * as curve from "./curve.js";
+import * as feed from "./feed.js";
+import { address, chosen, count, element, get, place } from "./words.js";
+
+const PIPELINE_EVERY_MS = 2000;
+let shownAt;
+
+function state(name, words) {
+  const shown = document.getElementById("connection");
+  shown.dataset.state = name;
+  shown.textContent = words;
+}
+
+function isClip(name) {
+  return name.includes(":");
+}
+
+async function show() {
+  const clipId = chosen();
+  if (!isClip(clipId)) return;
+  feed.markCurrent(clipId);
+  const [video, index] = place(clipId);
+  try {
+    const [explanation, drawing] = await Promise.all([clip.load(clipId), curve.load(video)]);
+    if (clipId !== chosen()) return; // somebody was faster than the server
+    clip.show(explanation);
+    curve.show(drawing, index);
+  } catch (error) {
+    document.getElementById("clip-title").textContent = clipId;
+    document.getElementById("explanation").replaceChildren(element("p", {}, error.message));
+  }
+}
+
+async function health() {
+  const told = await get("/v1/pipeline");
+  figures({
+    clips: count(told.clips), videos: count(told.videos), "rows a minute": count(told.rows_per_minute),
+    published: told.published_ago_s === null ? "never" : `${Math.round(told.published_ago_s)} s ago`,
+    ranker: told.releases[0]?.ranker_release ?? "none",
+  });
+  if (told.published_at === shownAt) return;
+  if (!isClip(chosen())) await chooseFirst();
+  await show();
+  shownAt = told.published_at;
+}
+
+function figures(values) {
+  const parts = Object.entries(values).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
+  document.getElementById("pipeline").replaceChildren(...parts);
+}
+
+async function chooseFirst() {
+  const { items } = await get("/v1/highlights?limit=1");
+  if (items.length) history.replaceState(null, "", address(items[0].clip_id));
+}
+
+async function watch() {
+  try {
+    await health();
+  } catch {
+    figures({ pipeline: "does not answer" });
+  }
+  setTimeout(watch, PIPELINE_EVERY_MS);
+}
+
+const diverse = document.getElementById("diverse");
+diverse.addEventListener("change", () => feed.follow(diverse.checked, state));
+addEventListener("hashchange", async () => {
+  await show();
+  if (isClip(chosen()) && matchMedia("(max-width: 56rem)").matches) document.getElementById("detail").scrollIntoView({ behavior: "smooth" });
+});
+curve.start((clipId) => { location.hash = address(clipId); });
+feed.follow(false, state);
+await watch();

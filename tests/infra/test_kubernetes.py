@@ -1,0 +1,104 @@
+"""The Kubernetes manifests, checked against Kubernetes' own schemas without a cluster."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from streams.cli.environment import as_environment
+from streams.settings import Settings
+
+FOLDER = Path(__file__).parents[2] / "infra" / "kubernetes"
+KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+BASE: dict[str, dict[str, Any]] = {
+    document["kind"]: document
+    for name in KUSTOMIZATION["resources"]
+    for document in yaml.safe_load_all((FOLDER / name).read_text())
+}
+KEDA: dict[str, dict[str, Any]] = {
+    document["kind"]: document for document in yaml.safe_load_all((FOLDER / "keda.yaml").read_text())
+}
+POD: dict[str, Any] = BASE["StatefulSet"]["spec"]["template"]["spec"]
+(WORKER,) = POD["containers"]
+KNOWN = set(as_environment(Settings())) | {
+    f"HIGHLIGHTS_{group.upper()}__{field.upper()}"
+    for group, value in Settings()
+    if isinstance(value, BaseModel)
+    for field in type(value).model_fields
+}
+
+
+@pytest.mark.parametrize("kind", BASE)
+def test_kubernetes_knows_each_field(kind: str) -> None:
+    """A manifest is valid by the schema of the newest Kubernetes, which allows no unknown field."""
+    kubernetes_validate.validate(BASE[kind], kubernetes_validate.latest_version(), strict=True)
+
+
+def test_every_file_is_in_use() -> None:
+    """What is not in kustomization.yaml is KEDA's, which a cluster may not have."""
+    assert {path.name for path in FOLDER.glob("*.yaml")} == {*KUSTOMIZATION["resources"], "kustomization.yaml", "keda.yaml"}
+
+
+def test_settings_exist() -> None:
+    """Each setting in the manifests is one of ours."""
+    named = re.findall(r"HIGHLIGHTS_[A-Z_]+", "".join(path.read_text() for path in FOLDER.glob("*.yaml")))
+    assert set(named) <= KNOWN | {"HIGHLIGHTS_WORKER__STOP_TIMEOUT_S"}
+
+
+def test_values_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of the ConfigMap, with secrets, are valid settings."""
+    for name, value in BASE["ConfigMap"]["data"].items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HIGHLIGHTS_KAFKA__PASSWORD", "secret")
+    assert Settings().worker.session_timeout_s == 20
+
+
+def test_a_pod_is_a_static_member() -> None:
+    """The pod's name is the worker's name in its group."""
+    env = {variable["name"]: variable for variable in WORKER["env"]}
+    assert env["POD_NAME"]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.name"
+    assert env["HIGHLIGHTS_WORKER__GROUP_INSTANCE_ID"]["value"] == "$(POD_NAME)"
+
+
+def test_the_last_flush_has_time() -> None:
+    """Kubernetes waits longer for an end than the worker for its last flush."""
+    assert POD["terminationGracePeriodSeconds"] > Settings().worker.stop_timeout_s
+
+
+def test_a_worker_is_bounded_and_may_little() -> None:
+    """A pod has limits, is not root, writes to one folder alone, and has no token."""
+    assert {"memory"} <= set(WORKER["resources"]["limits"])
+    assert POD["securityContext"]["runAsNonRoot"] is True
+    assert WORKER["securityContext"]["readOnlyRootFilesystem"] is True
+    assert POD["automountServiceAccountToken"] is False
+
+
+def test_the_user_is_that_of_the_image() -> None:
+    """The manifest's user is the one that the image makes."""
+    dockerfile = (FOLDER.parent / "images" / "worker" / "Dockerfile").read_text()
+    assert f"--uid {POD['securityContext']['runAsUser']} " in dockerfile
+
+
+def test_selectors_find_the_pods() -> None:
+    """Service, budget and spread select by labels that the pods have."""
+    labels = BASE["StatefulSet"]["spec"]["template"]["metadata"]["labels"].items()
+    assert BASE["Service"]["spec"]["selector"].items() <= labels
+    assert BASE["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].items() <= labels
+    assert BASE["StatefulSet"]["spec"]["serviceName"] == BASE["Service"]["metadata"]["name"]
+
+
+def test_keda_scales_the_workers_by_their_lag() -> None:
+    """The scaler's target, topic, group and user are those of the workers."""
+    scaled = KEDA["ScaledObject"]["spec"]
+    (trigger,) = scaled["triggers"]
+    data, settings = BASE["ConfigMap"]["data"], Settings()
+    assert scaled["scaleTargetRef"]["name"] == BASE["StatefulSet"]["metadata"]["name"]
+    assert trigger["metadata"]["consumerGroup"] == settings.worker.group
+    assert trigger["metadata"]["topic"] == "interactions"
+    assert trigger["metadata"]["bootstrapServers"] == data["HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS"]
+    assert trigger["metadata"]["username"] == data["HIGHLIGHTS_KAFKA__USERNAME"]
+    assert trigger["authenticationRef"]["name"] == KEDA["TriggerAuthentication"]["metadata"]["name"]

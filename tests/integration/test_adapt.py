@@ -1,0 +1,168 @@
+"""Other systems' events become interactions: from a file, and from a topic, whatever happens to the forwarder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+
+from schemas.dead_letters import Rejection
+from schemas.errors import DeliveryError
+from schemas.topics import INTERACTIONS
+from streams import dead_letters
+from streams.adapters.adapter import Adapter, EventSource
+from streams.adapters.forward import Forwarder
+from streams.cli.environment import as_environment
+from streams.kafka import VerifiedProducer, connection, partitions_of, topic_name
+from streams.reading import read
+from tests.integration.running import START_MS, System, eventually
+
+_HOUR_MS = 3_600_000
+_SESSIONS = 60
+_HEARTBEATS = 20
+
+
+def _event(session: int, beat: int) -> bytes:
+    """Return a heartbeat of a session that jumps once and pauses at the end; one in a hundred is broken."""
+    name = "Video Playback Paused" if beat == _HEARTBEATS else "Video Content Playing"
+    position = beat * 10 + (200 if beat > 10 else 0)
+    properties = {"session_id": f"s{session}", "content_asset_id": f"film-{session % 7}", "position": position}
+    event = {"type": "track", "event": name, "properties": properties, "userId": f"u{session}"}
+    if (session * _HEARTBEATS + beat) % 100 == 99:
+        del properties["position"]
+    return orjson.dumps(event | {"timestamp": datetime.fromtimestamp(START_MS / 1000 + beat * 10, UTC).isoformat()})
+
+
+def _expected(events: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Return the interactions that events make, and those events that make none because they cannot be read."""
+    adapter, made, unread = Adapter(EventSource.SEGMENT, _HOUR_MS), list[bytes](), list[bytes]()
+    for event in events:
+        answer = adapter.adapt(event)
+        if isinstance(answer, Rejection):
+            unread.append(event)
+        else:
+            made += [interaction.to_json() for interaction in answer]
+    return made, unread
+
+
+def _interactions(system: System) -> list[bytes]:
+    topic, kafka = topic_name(system.settings.kafka, INTERACTIONS), system.settings.kafka
+    found = (messages for partition in range(system.partitions) for messages in read(kafka, topic, partition))
+    return [message.value() for messages in found for message in messages]
+
+
+def _sent_up_to(system: System, topic: str) -> list[int]:
+    """Return what the forwarder has committed as sent, of each partition."""
+    group = f"{system.settings.worker.group}-adapt-segment-{topic}"
+    with closing(Consumer(connection(system.settings.kafka) | {"group.id": group})) as consumer:
+        return [int(place.metadata) for place in consumer.committed(partitions_of(topic, 2), timeout=30)]
+
+
+@pytest.fixture
+def player_events(system: System) -> str:
+    """A topic of player events with two partitions."""
+    name = f"{system.settings.worker.group}-player-events"
+    admin = AdminClient(connection(system.settings.kafka))
+    admin.create_topics([NewTopic(name, 2, 1)])[name].result(30)
+    return name
+
+
+@pytest.fixture
+def start_adapting(system: System, player_events: str, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    """Return what starts `highlights adapt`."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "streams.cli", "adapt", "--source", "segment", "--from", player_events, "--json"]
+        with (tmp_path / f"adapt-{len(started)}.log").open("wb") as log:
+            started.append(subprocess.Popen(command, env=os.environ | as_environment(system.settings), stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_file_of_events_becomes_interactions(system: System, tmp_path: Path) -> None:
+    """`replay` sends what the events make, and lines that cannot be read as they are, for the worker to bury."""
+    events = [_event(session, beat) for beat in range(_HEARTBEATS + 1) for session in range(_SESSIONS)]
+    made, unread = _expected(events)
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"\n".join(events))
+    done = system.run("replay", "--source", "segment", str(file), "--json")
+    assert done.returncode == 0, done.stderr
+    assert unread
+    assert sorted(_interactions(system)) == sorted(made + unread)
+
+
+def test_a_forwarder_that_is_killed_loses_nothing_and_makes_nothing_else(
+    system: System, player_events: str, start_adapting: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    """Killed between two halves of all sessions: spans that were open go on, and what is sent twice is the same message."""
+    producer, sent = VerifiedProducer(system.settings.kafka), list[list[bytes]]([[], []])
+
+    def send(beats: range) -> None:
+        for beat in beats:
+            for session in range(_SESSIONS):
+                sent[session % 2].append(_event(session, beat))
+                producer.send(player_events, key=None, value=sent[session % 2][-1], partition=session % 2)
+        producer.verify()
+
+    send(range(_HEARTBEATS // 2))
+    killed = start_adapting()
+    eventually(lambda: len(_interactions(system)) > _SESSIONS, "the first interactions")
+    killed.kill()
+    killed.wait()
+    send(range(_HEARTBEATS // 2, _HEARTBEATS + 1))
+    expected = [_expected(events) for events in sent]
+    made = {message for interactions, _ in expected for message in interactions}
+    last = start_adapting()
+    eventually(lambda: set(_interactions(system)) >= made, "all interactions")
+    last.send_signal(signal.SIGTERM)
+    assert last.wait(30) == 0
+    assert set(_interactions(system)) == made
+    assert _sent_up_to(system, player_events) == [len(events) for events in sent]
+    letters = {letter.value for letter in dead_letters.read(system.settings)}
+    assert letters == {event.decode() for _, unread in expected for event in unread}
+
+
+def _limit(system: System, topic: str, bytes_of_a_message: int) -> None:
+    entry = ConfigEntry("max.message.bytes", str(bytes_of_a_message), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient(connection(system.settings.kafka))
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+
+def test_what_kafka_does_not_take_is_not_committed(system: System, player_events: str) -> None:
+    """A forwarder whose output is refused ends with an error, and the next one sends all of it."""
+    producer, events = VerifiedProducer(system.settings.kafka), [_event(0, beat) for beat in range(_HEARTBEATS + 1)]
+    for event in events:
+        producer.send(player_events, key=None, value=event, partition=0)
+    producer.verify()
+    interactions = topic_name(system.settings.kafka, INTERACTIONS)
+    _limit(system, interactions, 50)
+    with pytest.raises(DeliveryError, match="Kafka did not take"):
+        Forwarder(system.settings, EventSource.SEGMENT, player_events).run(lambda: False)
+    _limit(system, interactions, 1 << 20)
+    made, end = set(_expected(events)[0]), time.monotonic() + 60
+    Forwarder(system.settings, EventSource.SEGMENT, player_events).run(
+        lambda: set(_interactions(system)) >= made or time.monotonic() > end
+    )
+    assert set(_interactions(system)) == made
+
+
+def test_a_topic_that_is_not_there_is_named(system: System) -> None:
+    """The error names it and says how names are taken."""
+    done = system.run("adapt", "--source", "xapi", "--from", "nowhere")
+    assert done.returncode == 1
+    assert "--from nowhere" in done.stderr

@@ -1,0 +1,154 @@
+"""From behaviour to a release that holds, on the real servers."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pytest
+
+from schemas.topics import WEAK_PAIRS
+from schemas.weak_pairs import WeakPairs
+from streams.export.dataset import checksums
+from streams.kafka import topic_name
+from streams.learning.ranker_topic import SCORE_COLUMNS, let_hold, stage_scores
+from streams.learning.snapshot import take_snapshot
+from streams.learning.weak_pairs import messages, pairs_of
+from streams.reading import read
+from tests.integration.running import System, eventually
+
+
+def _releases_shown(system: System) -> dict[str, int]:
+    query = "SELECT ranker_release, count() FROM fused_scores GROUP BY ALL"
+    return dict(system.client.query(query).result_rows)
+
+
+def _scores(system: System, score: float) -> pa.Table:
+    """Return scores of all clips that have a row."""
+    query = "SELECT video_id, clip_index FROM fused_scores ORDER BY ALL"
+    clips = system.client.query_arrow(query, use_strings=True)
+    values = [np.full(len(clips), value, np.float32) for value in (score, 1.0)]
+    return pa.table([*clips.columns, *values], schema=SCORE_COLUMNS)
+
+
+def _stage(system: System, release: str, score: float) -> list[int]:
+    return stage_scores(system.settings, system.partitions, release, _scores(system, score))
+
+
+def test_a_worker_killed_in_the_middle_of_a_swap_comes_back_right(system: System) -> None:
+    """Killed with a release staged, and again while it swaps: all rows name the old release, then all the new one."""
+    sent = system.send_simulated(20_000)
+    worker = system.start_worker()
+    system.wait_for(sent)
+    let_hold(system.settings, "r1", _stage(system, "r1", 4.0))
+    eventually(lambda: set(_releases_shown(system)) == {"r1"}, f"r1 in all rows; {system.log}")
+    staged = _stage(system, "r2", 6.0)
+    sent += system.send_simulated(5_000, seed=2)
+    system.wait_for(sent)
+    worker.kill()
+    worker.wait()
+    assert set(_releases_shown(system)) <= {"r1", ""}
+    system.assert_exact(sent)
+    worker = system.start_worker()
+    eventually(lambda: system.log.count("partitions ready") == 2, f"a restart; {system.log}")
+    let_hold(system.settings, "r2", staged)
+    eventually(lambda: "r2" in _releases_shown(system), f"a swap that has begun; {system.log}")
+    worker.kill()
+    worker.wait()
+    system.start_worker()
+    eventually(lambda: set(_releases_shown(system)) <= {"r2", ""}, f"r2 in all rows; {system.log}")
+    system.wait_for(sent)
+    assert system.audit().differences == 0
+    query = "SELECT count() FROM fused_scores WHERE ranker_release = 'r2' AND ranker_score != 6"
+    assert system.client.query(query).result_rows == [(0,)]
+
+
+def test_pairs_are_the_same_from_the_same_offsets(system: System) -> None:
+    """Topic and table hold the pairs of the workers' state, and building them again changes no byte."""
+    system.start_worker()
+    system.wait_for(system.send_simulated(40_000))
+    assert system.run("pairs", "--json").returncode == 0
+    snapshot = take_snapshot(system.settings, system.partitions)
+    expected = dict(messages(snapshot, pairs_of(snapshot)))
+    topic = topic_name(system.settings.kafka, WEAK_PAIRS)
+    sent = [
+        (message.key().decode(), message.value())
+        for partition in range(system.partitions)
+        for batch in read(system.settings.kafka, topic, partition)
+        for message in batch
+    ]
+    assert dict(sent) == expected
+    pairs = sum(len(WeakPairs.model_validate_json(value).pairs.kind) for value in expected.values())
+    assert pairs > 100
+    assert system.run("pairs", "--json").returncode == 0
+    assert system.client.query("SELECT count() FROM weak_pairs FINAL").result_rows == [(pairs,)]
+
+
+def test_exports_hold_what_clickhouse_holds(system: System, tmp_path: Path) -> None:
+    """Both data sets are verified, exported twice they are the same, and rows, left out or not, are those of the tables."""
+    system.start_worker()
+    system.wait_for(system.send_simulated(40_000))
+    built = _json(system.run("pairs", "--json"))
+    clips = system.client.query("SELECT count() FROM highlights").result_rows[0][0]
+    for name, rows in (("weak-pairs", built["pairs"]), ("clips", clips)):
+        folders = [tmp_path / f"{name}-{place}" for place in range(2)]
+        found = [_json(system.run("export", name, "--out", str(folder), "--json")) for folder in folders]
+        assert found[0] == found[1] == _json(system.run("export", name, "--out", str(folders[0]), "--verify", "--json"))
+        assert sum(side["rows"] for side in found[0]["splits"].values()) + found[0]["left_out"] == rows
+        assert checksums(folders[0]) == checksums(folders[1])
+    sure = _json(system.run("export", "weak-pairs", "--min-confidence", "0.5", "--out", str(tmp_path / "sure"), "--json"))
+    least = ds.dataset(tmp_path / "sure" / "data" / "train").to_table(["confidence"])["confidence"]
+    assert pc.min(least).as_py() >= 0.5
+    assert sure["facts"]["build"] == system.client.query("SELECT any(build) FROM weak_pairs").result_rows[0][0]
+    early = system.run("export", "weak-pairs", "--until", "2001-01-01", "--out", str(tmp_path / "early"))
+    assert "no weak pairs were built" in " ".join(early.stderr.split())
+
+
+def _json(done: subprocess.CompletedProcess[str]) -> object:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_from_behaviour_to_a_release_and_back(system: System) -> None:
+    """`retrain` makes a release that all rows name, `releases` promotes and goes back, a damaged one is refused."""
+    pytest.importorskip("torch")
+    sent = system.send_simulated(60_000)
+    system.start_worker()
+    system.wait_for(sent)
+    first = _json(system.run("retrain", "--json"))
+    assert first["accepted"], first
+    eventually(lambda: first["release"] in _releases_shown(system), f"the release in rows; {system.log}")
+    system.assert_exact(sent)
+    second = _json(system.run("retrain", "--seed", "2", "--json"))
+    assert second["parent"] == first["release"]
+    assert _json(system.run("releases", "promote", second["release"], "--json")) == {"current": second["release"]}
+    eventually(lambda: set(_releases_shown(system)) <= {second["release"], ""}, f"the second in all rows; {system.log}")
+    assert _json(system.run("releases", "rollback", "--json")) == {"current": first["release"]}
+    listed = _json(system.run("releases", "list", "--json"))
+    assert [release["current"] for release in listed] == [True, False]
+    shown = _json(system.run("releases", "show"))
+    assert {part["partition"]: part["applied_offset"] + 1 for part in shown["lineage"]}.keys() == {0, 1}
+    assert sum(part["applied_offset"] + 1 for part in shown["lineage"]) == sent
+    eventually(lambda: set(_releases_shown(system)) <= {first["release"], ""}, f"the first again; {system.log}")
+    assert system.audit().differences == 0
+    _damage(system.settings.data_dir / "releases" / second["release"] / "scores.parquet")
+    refused = system.run("releases", "promote", second["release"])
+    assert refused.returncode == 1
+    assert "scores.parquet is damaged" in " ".join(refused.stderr.split())
+
+
+def _damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_without_behaviour_there_is_nothing_to_learn_from(system: System) -> None:
+    """`retrain` on an empty system is one line that says so."""
+    pytest.importorskip("torch")
+    found = system.run("retrain")
+    assert found.returncode == 1
+    assert "nothing to learn from yet" in " ".join(found.stderr.split())

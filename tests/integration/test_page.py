@@ -1,0 +1,131 @@
+"""The page in a real browser, over a real worker."""
+
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import count
+
+import pytest
+import uvicorn
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from streams.serving.api import create_api
+from streams.settings import ServingSettings
+from tests.integration.running import START_MS, System, eventually
+
+_ODD = "a?b#c%d&e"
+"""A name that an identifier may have, and that an address can hold only in writing of its own."""
+_DRAWN = "return document.querySelector('#chart canvas').toDataURL()"
+
+
+@pytest.fixture
+def address(system: System) -> Iterator[str]:
+    """Where the page is served, over a small library that a worker has scored."""
+    system.start_worker()
+    system.wait_for(system.send_simulated(5_000))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_api(system.client, ServingSettings()), log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    eventually(lambda: server.started, "the server")
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = server.force_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def browser() -> Iterator[webdriver.Chrome]:
+    """A headless Chromium, which notes what it asks for and what goes wrong."""
+    binary = shutil.which("chromium") or shutil.which("google-chrome")
+    driver = shutil.which("chromedriver")
+    if not binary or not driver:
+        pytest.skip("no Chromium with its driver here: apt-get install chromium chromium-driver")
+    options = Options()
+    options.binary_location = binary
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1360,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    yield opened
+    opened.quit()
+
+
+def _names(browser: webdriver.Chrome) -> list[str]:
+    """Return what the feed lists; in one step, since rows are replaced as scores change."""
+    names: list[str] = browser.execute_script(
+        "return [...document.querySelectorAll('#clips .name')].map((name) => name.innerText)"
+    )
+    return names
+
+
+def test_the_page_shows_what_is_live(system: System, address: str, browser: webdriver.Chrome) -> None:
+    """Feed, curve and explanation are there; a change arrives by itself; parts can be hidden; nothing goes wrong or elsewhere."""
+    browser.get(address)
+    eventually(lambda: len(_names(browser)) == 20, "twenty clips")
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#chart canvas") != [], "the curve")
+    assert browser.find_element(By.ID, "connection").text == "live"
+    eventually(lambda: "of 10; 90 % interval" in browser.find_element(By.ID, "explanation").text, "the explanation")
+    drawn = browser.execute_script(_DRAWN)
+    browser.find_element(By.CSS_SELECTOR, "[data-part=score]").click()
+    eventually(lambda: drawn != browser.execute_script(_DRAWN), "a chart without the score")
+
+    _share(system, _ODD, range(40))
+    eventually(lambda: f"{_ODD} at 0:10" in _names(browser), "the clip that was just shared")
+    browser.execute_script(
+        "location.hash = [...document.querySelectorAll('#clips a')].find((a) => a.innerText.includes('a?b')).hash"
+    )
+    eventually(lambda: f"{_ODD}:1" in browser.find_element(By.ID, "clip-title").text, "the clip that was chosen")
+    assert _ODD in browser.execute_script("return document.querySelector('#clips [aria-current=true]').innerText")
+    _share(system, _ODD, range(40, 60))
+    eventually(lambda: "watched 60 " in browser.find_element(By.ID, "explanation").text, "an explanation that follows")
+
+    assert browser.get_log("browser") == []
+    asked = [url for url in map(_url, browser.get_log("performance")) if url.startswith("http")]
+    assert {url[: len(address)] for url in asked} == {address}
+
+
+def _url(entry: dict[str, str]) -> str:
+    """Return what a request of the browser's asked for; empty where an entry of its log is no request."""
+    message = json.loads(entry["message"])["message"]
+    asked: str = message["params"]["request"]["url"] if message["method"] == "Network.requestWillBeSent" else ""
+    return asked
+
+
+def _share(system: System, video: str, sessions: Iterable[int]) -> None:
+    """Let viewers play and share the second clip of a video."""
+    order = count()
+    for session in sessions:
+        for kind in ("play", "share"):
+            value = (
+                f'{{"schema_version":1,"kind":"{kind}","video_id":"{video}","session_id":"s{session}",'
+                f'"occurred_at_ms":{START_MS + next(order)},"from_s":10,"to_s":20}}'
+            )
+            system.send_raw([(video.encode(), value.encode())])
+
+
+def test_every_clip_of_a_video_can_be_chosen_by_keyboard(address: str, browser: webdriver.Chrome) -> None:
+    """The table of the curve has a link for each clip, with its tags and figures beside it; focus stays on the link."""
+    browser.get(address)
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#numbers tbody a") != [], "the table")
+    browser.find_element(By.CSS_SELECTOR, "#numbers summary").send_keys(Keys.ENTER)
+    links = browser.find_elements(By.CSS_SELECTOR, "#numbers tbody a")
+    last = links[-1].text
+    links[-1].send_keys(Keys.ENTER)
+    eventually(lambda: f"({last} to " in browser.find_element(By.ID, "clip-title").text, "the clip of the last row")
+    assert browser.switch_to.active_element.text == last
+
+
+def test_the_page_may_ask_nobody_else(address: str, browser: webdriver.Chrome) -> None:
+    """The browser refuses a script and a request of another origin."""
+    browser.get(address)
+    told = browser.execute_async_script(
+        "const done = arguments[0];fetch('http://localhost:9/').then(() => done('asked'), (error) => done(error.name));"
+    )
+    assert told == "TypeError"
+    assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))

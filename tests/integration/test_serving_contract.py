@@ -1,0 +1,103 @@
+"""The feed's HTTP interface keeps its own contract, whoever asks for whatever."""
+
+import random
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import settings as examples
+from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
+
+from schemas.errors import ConfigurationError
+from streams.serving.api import create_api
+from streams.settings import ServingSettings
+from tests.integration.running import System
+from tests.integration.test_serving import served
+
+_EXCLUDED = [ignored_auth, positive_data_acceptance]  # no key is asked for here, and a cursor may be well formed and yet gone
+_KEY = {"authorization": "Bearer secret"}
+_LEAKS = ("SELECT", "DB::", "Code:", "Traceback", "streams/", ".py", "/usr", "site-packages", "clip_scores")
+_PATHS = ("/v1/highlights", "/v1/videos/{}/curve", "/v1/clips/{}", "/v1/pipeline", "/health/ready", "/{}")
+_PARAMETERS = ("limit", "category", "tag", "video", "minimum_confidence", "since", "per_video", "cursor", "x")
+_VALUES = (
+    *("", "0", "-1", "1e999", "nan", "inf", "99999999999999999999", "true", "null", "[]", "{}", "%00", "\x00", "\ud7ff", "☃"),
+    *("' OR 1=1 --", "x'; DROP TABLE clip_scores", "{video:String}", "../../etc/passwd", "a" * 5_000, "v000001", "v000001:3"),
+    *(
+        "2026-13-45",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59+00:00",
+        "00000000-1.2.0000000000000000",
+        "sport",
+        ":",
+        "v:99999",
+    ),
+)
+
+
+@pytest.fixture
+def address(system: System) -> Iterator[str]:
+    """A served library that a worker has scored."""
+    system.start_worker()
+    system.wait_for(system.send_simulated(2_000))
+    with served(system, system.settings.serving) as found:
+        yield found
+
+
+def test_openapi(address: str) -> None:
+    """What the interface answers is what its OpenAPI says, for requests that keep it and for requests that do not."""
+    schema = schemathesis.openapi.from_url(f"{address}/openapi.json").exclude(path="/v1/stream")
+    for operation in schema.get_all_operations():
+
+        @examples(max_examples=40, derandomize=True, deadline=None, database=None)
+        @given(case=operation.ok().as_strategy())
+        def keeps_it(case: schemathesis.Case) -> None:
+            case.call_and_validate(excluded_checks=_EXCLUDED)
+
+        keeps_it()
+
+
+def test_malformed(system: System) -> None:
+    """None of 10,000 requests that make no sense is answered by 500, or by a word of SQL or a path."""
+    draw = random.Random(8)
+    with TestClient(create_api(system.client, ServingSettings()), raise_server_exceptions=False) as api:
+        for _ in range(10_000):
+            path = draw.choice(_PATHS).format(quote(draw.choice(_VALUES), safe=""))
+            query = "&".join(f"{draw.choice(_PARAMETERS)}={quote(draw.choice(_VALUES))}" for _ in range(draw.randrange(4)))
+            answer = api.request(draw.choice(("GET", "GET", "GET", "POST", "DELETE")), f"{path}?{query}")
+            assert answer.status_code != 500, (path, query)
+            if answer.status_code != 200:
+                assert not [word for word in _LEAKS if word in answer.json().get("detail", "")], (path, query, answer.text)
+
+
+def test_keys(system: System, tmp_path: Path) -> None:
+    """A key opens what its scopes name; without one there is nothing; too many requests are refused."""
+    keys = tmp_path / "keys.yaml"
+    keys.write_text(f"- {{name: app, sha256: {sha256(b'secret').hexdigest()}, scopes: [feed]}}\n")
+    settings = ServingSettings(host="0.0.0.0", keys_file=keys, requests_per_minute=3)
+    with TestClient(create_api(system.client, settings)) as api:
+        assert api.get("/v1/highlights").status_code == 401
+        assert api.get("/v1/highlights", headers=_KEY).status_code == 200
+        assert api.get("/v1/pipeline", headers=_KEY).status_code == 403
+        assert api.get("/v1/highlights", headers=_KEY).status_code == 200
+        refused = api.get("/v1/highlights", headers=_KEY)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+        assert api.get("/health/live").status_code == 200
+
+
+def test_wrong_keys(system: System, tmp_path: Path) -> None:
+    """A file of keys that cannot be understood is named, and nobody is served."""
+    keys = tmp_path / "keys.yaml"
+    keys.write_text("- {name: app, key: secret}\n")
+    with pytest.raises(ConfigurationError, match=r"keys\.yaml"):
+        create_api(system.client, ServingSettings(keys_file=keys))
+
+
+def test_open_to_others() -> None:
+    """Beyond this machine nobody is served without keys."""
+    with pytest.raises(ValueError, match="KEYS_FILE"):
+        ServingSettings(host="0.0.0.0")

@@ -1,0 +1,63 @@
+"""From labelled clips to scores that the worker shows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from streams import clickhouse
+from tests.integration.running import System, eventually
+
+pytest.importorskip("torch")
+
+
+def _clips(path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(600, 8)).astype(np.float32)
+    table = {
+        "video_id": [f"v{row // 10:03d}" for row in range(600)],
+        "clip_index": np.arange(600) % 10,
+        "category": ["sports"] * 600,
+        "visual": pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), 8),
+        "score": np.clip(5 + features[:, 0], 0, 10),
+        "tags": [["goal"] if value > 0 else [] for value in features[:, 1]],
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_path: Path) -> None:
+    """`train-supervised` makes a release, `score` sends it once, and rows in ClickHouse name it."""
+    clips = str(_clips(tmp_path / "clips.parquet"))
+    trained = system.run("train-supervised", clips, "--epochs", "3", "--json")
+    assert trained.returncode == 0, trained.stderr
+    manifest = json.loads(trained.stdout)
+    assert manifest["counts"]["clips"] == 600
+    sent = [json.loads(system.run("score", clips, "--json").stdout) for _ in range(2)]
+    assert [(run["videos"], run["clips"], run["unchanged"]) for run in sent] == [(60, 600, 0), (60, 600, 60)]
+    system.start_worker()
+    client = clickhouse.connect(system.settings.clickhouse)
+    query = """
+        SELECT countIf(supervised_score IS NOT NULL AND category = 'sports'),
+            (SELECT countIf(model_version = %(release)s) FROM supervised_outputs FINAL)
+        FROM highlights
+    """
+
+    def shown() -> bool:
+        rows: list[tuple[int, int]] = client.query(query, {"release": manifest["release"]}).result_rows
+        return rows == [(600, 600)]
+
+    eventually(shown, f"600 clips scored by the model; {system.log}")
+
+
+def test_what_is_wrong_with_a_file_is_one_line(system: System, tmp_path: Path) -> None:
+    """A tag that the vocabulary does not name, and a model that is not there, each with the way out."""
+    path = tmp_path / "clips.parquet"
+    pq.write_table(pq.read_table(_clips(path)).set_column(5, "tags", pa.array([["gaol"]] * 600)), path)
+    refused = system.run("train-supervised", str(path))
+    assert refused.returncode == 1
+    assert "'gaol', which the vocabulary does not name" in " ".join(refused.stderr.split())
+    assert "make one with `highlights train-supervised FILE`" in " ".join(system.run("score", str(path)).stderr.split())

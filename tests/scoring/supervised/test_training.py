@@ -1,0 +1,78 @@
+"""Training of scores and tags."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from scoring.supervised.config import SupervisedConfig
+from scoring.supervised.model import SupervisedModel
+from scoring.supervised.network import ScoreHead, TagHead
+from scoring.supervised.quality import macro_average_precision, squared_error
+from scoring.supervised.training import best_of, train, with_cross_fitted_reliability
+from tests.scoring.supervised.planted import planted
+
+_SMALL = SupervisedConfig(hidden=32, latent=4, dropout=0.1, learning_rate=5e-3, most_epochs=25, patience=25)
+_TEST = planted(seed=1)
+
+
+@pytest.mark.parametrize("head", list(ScoreHead))
+@pytest.mark.parametrize("tag_head", list(TagHead))
+def test_what_features_tell_is_learned(head: ScoreHead, tag_head: TagHead) -> None:
+    """Every pair of heads finds planted scores and tags in clips that it has not seen, some of them without a group."""
+    model = train(planted(), replace(_SMALL, score_head=head, tag_head=tag_head), seed=1)
+    outputs = model.outputs(_TEST.features)
+    assert outputs.mean is not None
+    assert outputs.tags is not None
+    assert squared_error(outputs.mean, _TEST) < 0.5 * float(np.nanvar(_TEST.score))
+    assert macro_average_precision(outputs.tags, _TEST) > 0.8
+
+
+def test_the_same_seed_makes_the_same_model() -> None:
+    """To the bit; another seed makes another."""
+    one, same, other = (train(planted(), replace(_SMALL, most_epochs=2), seed).outputs(_TEST.features).mean for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_a_model_comes_back_from_its_arrays() -> None:
+    """Description and tensors give a model that says the same."""
+    model = train(planted(), replace(_SMALL, most_epochs=2), seed=1)
+    again = SupervisedModel.of(model.description(), model.tensors())
+    for one, other in zip(model.outputs(_TEST.features), again.outputs(_TEST.features), strict=True):
+        assert np.array_equal(one, other)
+    assert again.tag_names == ("a", "b", "c")
+
+
+def test_intervals_hold_as_many_labels_as_they_say() -> None:
+    """The 90 % interval, fitted on clips that the judging model has not learned from, holds about 90 % of new labels."""
+    clips = planted()
+    model = with_cross_fitted_reliability(train(clips, _SMALL, 1), _SMALL, clips, 1)
+    outputs = model.outputs(_TEST.features)
+    within = np.abs(outputs.mean - _TEST.score) <= 1.645 * outputs.sd
+    assert 0.85 <= within[_TEST.scored].mean() <= 0.95
+
+
+def test_a_task_without_labels_is_left_out() -> None:
+    """Clips without tags make a model of scores, and the other way round; without both there is nothing to learn."""
+    clips = planted()
+    nothing = np.full_like(clips.score, np.nan), np.full_like(clips.tags, np.nan)
+    assert train(replace(clips, tags=nothing[1]), replace(_SMALL, most_epochs=1), 1).outputs(_TEST.features).tags is None
+    assert train(replace(clips, score=nothing[0]), replace(_SMALL, most_epochs=1), 1).outputs(_TEST.features).mean is None
+    with pytest.raises(ValueError, match="nothing to learn"):
+        train(replace(clips, score=nothing[0], tags=nothing[1]), _SMALL, 1)
+
+
+def test_clips_of_one_video_have_nothing_to_hold_out() -> None:
+    """One video alone is refused with the way out."""
+    with pytest.raises(ValueError, match="at least two"):
+        train(planted(videos=1), _SMALL, 1)
+
+
+def test_settings_are_chosen_by_held_out_videos() -> None:
+    """A setting that cannot learn is not taken."""
+    useless = replace(_SMALL, learning_rate=0.0, most_epochs=1)
+    _, chosen = best_of(planted(), [useless, _SMALL], 1)
+    assert chosen == _SMALL

@@ -1,0 +1,130 @@
+"""What is worked out between the moments of a player."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.interactions import Interaction
+from streams.adapters.moment import Change, Moment
+from streams.adapters.spans import Spans
+
+_HOUR_MS = 3_600_000
+_START_MS = 1_790_000_000_000
+
+
+def _moment(change: Change, at_s: float, after_s: float, from_s: float | None = None, session: str = "s") -> Moment:
+    return Moment(change, "film", session, None, _START_MS + round(after_s * 1000), at_s, from_s)
+
+
+def _made(*moments: Moment) -> list[tuple[str, float, float]]:
+    spans = Spans(_HOUR_MS)
+    return [(made.kind, made.from_s, made.to_s) for moment in moments for made in spans.apply(moment)]
+
+
+def test_play_and_stop_are_one_span() -> None:
+    """What lies between a play and a stop was watched."""
+    assert _made(_moment(Change.PLAYS, 5, 0), _moment(Change.STOPS, 25, 20)) == [("play", 5, 25)]
+
+
+def test_a_heartbeat_ends_a_span_and_begins_the_next() -> None:
+    """What was watched is told at each heartbeat, not only at the end."""
+    beats = [_moment(Change.PLAYS, second, second) for second in (0, 10, 20)]
+    assert _made(*beats) == [("play", 0, 10), ("play", 10, 20)]
+
+
+def test_a_jump_ends_a_span_and_playing_goes_on_where_it_lands() -> None:
+    """The span before a jump, the jump, the span after it."""
+    moments = _moment(Change.PLAYS, 0, 0), _moment(Change.JUMPS, 90, 12, from_s=12), _moment(Change.STOPS, 100, 22)
+    assert _made(*moments) == [("play", 0, 12), ("fast_forward", 12, 90), ("play", 90, 100)]
+
+
+def test_a_jump_in_two_events_is_one_jump() -> None:
+    """Where it was left first and where it landed at last count, whatever lies between."""
+    moments = (
+        _moment(Change.PLAYS, 50, 0),
+        _moment(Change.LEAVES, 60, 10),
+        _moment(Change.LEAVES, 40, 10.5),
+        _moment(Change.PLAYS, 30, 11),
+        _moment(Change.LANDS, 20, 12),
+        _moment(Change.STOPS, 25, 17),
+    )
+    assert _made(*moments) == [("play", 50, 60), ("rewind", 60, 20), ("play", 20, 25)]
+
+
+def test_a_paused_player_that_is_moved_has_watched_nothing() -> None:
+    """A jump while it stands still is a jump alone."""
+    assert _made(_moment(Change.JUMPS, 30, 0, from_s=5), _moment(Change.STOPS, 30, 60)) == [("fast_forward", 5, 30)]
+
+
+def test_what_cannot_have_been_played_in_the_time_was_not_watched() -> None:
+    """A jump that nobody told of makes no span, forwards or backwards."""
+    for lands in (500.0, 3.0):
+        assert _made(_moment(Change.PLAYS, 10, 0), _moment(Change.PLAYS, lands, 5)) == []
+
+
+def test_stretches_tell_of_the_jumps_between_them() -> None:
+    """A stretch that begins elsewhere than the one before ended is a jump; one that is told twice is told once."""
+    first, second = _moment(Change.WATCHED, 10, 10, from_s=0), _moment(Change.WATCHED, 50, 30, from_s=40)
+    assert _made(first, first, second) == [("play", 0, 10), ("fast_forward", 10, 40), ("play", 40, 50)]
+
+
+def test_a_silent_player_is_forgotten_by_when_events_are_received() -> None:
+    """A player of which nothing is received for too long is forgotten; one with a clock of its own ages nobody."""
+    spans = Spans(idle_ms=1_000)
+    spans.apply(_moment(Change.PLAYS, 0, 0, session="old"), offset=7, received_ms=10_000)
+    spans.apply(_moment(Change.PLAYS, 0, 9e8, session="ahead"), offset=8, received_ms=10_500)
+    assert spans.first_offset == 7
+    spans.apply(_moment(Change.PLAYS, 0, 1, session="new"), offset=9, received_ms=11_001)
+    assert spans.first_offset == 8
+
+
+def test_open_players_are_bounded() -> None:
+    """Beyond the limit the one that was silent longest is forgotten."""
+    spans = Spans(_HOUR_MS, max_open=3)
+    for number in range(10):
+        spans.apply(_moment(Change.PLAYS, 0, number, session=f"s{number}"), offset=number)
+    assert spans.first_offset == 7
+
+
+_MOMENTS = st.lists(
+    st.tuples(
+        st.sampled_from([change for change in Change if change is not Change.WATCHED]),
+        st.sampled_from("abc"),
+        st.integers(0, 100),
+        st.integers(0, 100),
+        st.integers(0, 20),
+    ),
+    max_size=60,
+)
+
+
+def _stream(drawn: list[tuple[Change, str, int, int, int]]) -> list[Moment]:
+    now, moments = 0, []
+    for change, session, at, left, passed in drawn:
+        now += passed
+        moments.append(_moment(change, at, now, left if change is Change.JUMPS else None, session))
+    return moments
+
+
+@given(_MOMENTS, st.integers(0, 60))
+def test_state_is_made_again_from_its_first_offset(drawn: list[tuple[Change, str, int, int, int]], stop: int) -> None:
+    """Whoever stops anywhere and begins again at `first_offset` makes the same of what follows."""
+    moments = _stream(drawn)
+    whole, stop = Spans(_HOUR_MS), min(stop, len(moments))
+    for offset, moment in enumerate(moments[:stop]):
+        whole.apply(moment, offset)
+    first = stop if whole.first_offset is None else whole.first_offset
+    again = Spans(_HOUR_MS)
+    for offset, moment in enumerate(moments[first:stop], first):
+        again.apply(moment, offset)
+    rest = list(enumerate(moments[stop:], stop))
+    assert [again.apply(moment, offset) for offset, moment in rest] == [whole.apply(moment, offset) for offset, moment in rest]
+
+
+@given(_MOMENTS)
+def test_nothing_is_made_that_the_contract_refuses(drawn: list[tuple[Change, str, int, int, int]]) -> None:
+    """Whatever players say, each interaction is a valid message, and no span is longer than can have been played."""
+    spans = Spans(_HOUR_MS)
+    for moment in _stream(drawn):
+        for made in spans.apply(moment):
+            assert Interaction.model_validate_json(made.to_json()) == made
+            assert made.kind != "play" or made.from_s < made.to_s

@@ -1,0 +1,34 @@
+"""When a ranker is trained again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+
+from streams.cli.retrain import period_of, seconds_until_due
+from tests.streams.learning.manifests import manifest
+
+_SIX_HOURS = timedelta(hours=6)
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [("", None), ("90s", timedelta(seconds=90)), ("30m", timedelta(minutes=30)), ("6h", _SIX_HOURS), ("1d", timedelta(days=1))],
+)
+def test_a_period_is_a_number_and_a_unit(text: str, period: timedelta | None) -> None:
+    """Seconds, minutes, hours, days; nothing is no period."""
+    assert period_of(text) == period
+
+
+@pytest.mark.parametrize("text", ["6", "h", "1.5h", "0h", "6 h", "-1h"])
+def test_what_is_no_period_is_refused(text: str) -> None:
+    """The error shows the value and an example."""
+    with pytest.raises(typer.BadParameter, match=f"--every {text}.*6h"):
+        period_of(text)
+
+
+def test_a_restart_keeps_the_schedule() -> None:
+    """The next one is due a period after the last was made, whenever the process has started; at once if that is over."""
+    last = manifest("r1", created_at="2026-01-01T00:00:00+00:00")
+    assert seconds_until_due(last, _SIX_HOURS, datetime(2026, 1, 1, 2, tzinfo=UTC)) == 4 * 3600
+    assert seconds_until_due(last, _SIX_HOURS, datetime(2026, 1, 1, 7, tzinfo=UTC)) == 0

@@ -1,0 +1,86 @@
+"""Files of clips' features."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.errors import ConfigurationError
+from streams.supervised.feature_file import read_rows
+
+_COLUMNS: dict[str, Any] = {
+    "video_id": ["a", "a", "b"],
+    "clip_index": [0, 1, 0],
+    "visual": pa.FixedSizeListArray.from_arrays(pa.array(np.arange(6, dtype=np.float32)), 2),
+    "audio": pa.array([[1.0, 2.0, 3.0], None, [4.0, 5.0, 6.0]], pa.list_(pa.float32())),
+    "score": [5.0, None, 7.5],
+    "tags": [["goal"], None, []],
+}
+
+
+def _write(folder: Path, **changes: Any) -> Path:
+    columns = {name: value for name, value in (_COLUMNS | changes).items() if value is not None}
+    pq.write_table(pa.table(columns), folder / "clips.parquet")
+    return folder / "clips.parquet"
+
+
+def test_parquet_is_read_with_its_gaps(tmp_path: Path) -> None:
+    """Every column that is not known by name is a group; what is null is NaN or None."""
+    [rows] = read_rows(_write(tmp_path))
+    assert rows.video_id == ["a", "a", "b"]
+    assert rows.clip_index.tolist() == [0, 1, 0]
+    assert rows.groups["visual"].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert np.isnan(rows.groups["audio"][1]).all()
+    assert rows.groups["audio"][2].tolist() == [4, 5, 6]
+    assert np.isnan(rows.score).tolist() == [False, True, False]
+    assert np.isnan(rows.score_sd).all()
+    assert rows.tags == [["goal"], None, []]
+    assert rows.category == [None, None, None]
+
+
+def test_numpy_says_the_same(tmp_path: Path) -> None:
+    """The same clips as arrays are the same rows."""
+    [rows] = read_rows(_write(tmp_path))
+    np.savez(
+        tmp_path / "clips.npz", video_id=["a", "a", "b"], clip_index=[0, 1, 0], score=rows.score, tag_names=["goal"],
+        tags=[[1], [np.nan], [0]], **rows.groups,
+    )  # fmt: skip
+    [again] = read_rows(tmp_path / "clips.npz")
+    assert again.video_id == rows.video_id
+    assert again.tags == rows.tags
+    for name, values in rows.groups.items():
+        assert np.array_equal(again.groups[name], values, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"video_id": None}, "column 'video_id' is missing"),
+        ({"video_id": ["a", None, "b"]}, "column 'video_id' is null in row 1"),
+        ({"clip_index": [0, -1, 0]}, "column 'clip_index' is to be from 0 to 8640; row 1 is not"),
+        ({"score": [5.0, 11.0, 1.0]}, "column 'score' is to be from 0 to 10; row 1 is not"),
+        ({"audio": pa.array([[1.0], [1.0, 2.0], [1.0]])}, "column 'audio', row 1: 2 numbers, other rows have 1"),
+        ({"audio": pa.array([[1.0], [float("inf")], [1.0]])}, "column 'audio' is to hold finite numbers; row 1 is not"),
+        ({"audio": ["x", "y", "z"]}, "column 'audio' is string: a group of features is a list of numbers"),
+    ],
+)
+def test_what_is_wrong_is_named_with_column_and_row(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    """Nothing is passed over in silence."""
+    with pytest.raises(ConfigurationError, match=told):
+        list(read_rows(_write(tmp_path, **changes)))
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    """A file that is not there, of another kind, or damaged is one line."""
+    (tmp_path / "text.csv").write_text("video_id\n")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no")
+    for name, told in (
+        ("none.parquet", "there is no"),
+        ("text.csv", "read from .parquet or .npz"),
+        ("broken.parquet", "cannot be read"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            list(read_rows(tmp_path / name))
