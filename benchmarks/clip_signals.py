@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.byte_column import ByteColumn
 from schemas.columns import decode
 from schemas.hashing import hash_text
 from schemas.interactions import KINDS, PLAY
@@ -21,7 +22,7 @@ def statistics_of(batches: Iterable[ReplayBatch]) -> PartitionStatistics:
     statistics = PartitionStatistics(0, 1, key.rules, key.hash_key)
     offset = 0
     for batch in batches:
-        columns, _ = decode(batch.values, key.hash_key, key.max_message_bytes)
+        columns, _ = decode(ByteColumn.of(batch.values), key.hash_key, key.max_message_bytes)
         statistics.apply(columns, np.arange(offset, offset + len(batch.values)), batch.event_times_ms)
         offset += len(batch.values)
     statistics.refit(offset)

@@ -5,13 +5,13 @@ It reads a subset of JSON - a flat object, ASCII strings without escapes, plain 
 so the two cannot disagree on what is valid, and only odd or broken messages are slow.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from schemas.byte_column import ByteColumn
 from schemas.dead_letters import Reason, Rejection, rejection_of
 from schemas.interactions import Interaction
 from schemas.reader import parse_all
@@ -43,7 +43,7 @@ class InteractionColumns(NamedTuple):
 
 
 def decode(
-    values: Sequence[bytes | None], key: NDArray[np.uint64], max_message_bytes: int
+    values: ByteColumn, key: NDArray[np.uint64], max_message_bytes: int
 ) -> tuple[InteractionColumns, dict[int, Rejection]]:
     """Decode a chunk.
 
@@ -62,14 +62,14 @@ def decode(
     rejections: dict[int, Rejection] = {}
     rows, canonical = [], []
     for row in declined.tolist():
-        judged = judge(values[row], max_message_bytes)
+        judged = judge(values.item(row), max_message_bytes)
         if isinstance(judged, Rejection):
             rejections[row] = judged
         else:
             rows.append(row)
             canonical.append(judged.to_json())
     if rows:
-        columns = _merge(columns, np.array(rows), _decode_values(canonical, key, max(map(len, canonical))))
+        columns = _merge(columns, np.array(rows), _decode_values(ByteColumn.of(canonical), key, max(map(len, canonical))))
     return columns, rejections
 
 
@@ -85,11 +85,8 @@ def judge(value: bytes | None, max_message_bytes: int) -> Interaction | Rejectio
         return rejection_of(error)
 
 
-def _decode_values(values: Sequence[bytes | None], key: NDArray[np.uint64], max_message_bytes: int) -> InteractionColumns:
-    if None in values:
-        values = [value or b"" for value in values]
-    count = len(values)
-    ends = np.cumsum(np.fromiter(map(len, values), dtype=np.int64, count=count))  # type: ignore[arg-type]
+def _decode_values(values: ByteColumn, key: NDArray[np.uint64], max_message_bytes: int) -> InteractionColumns:
+    count = len(values.start)
     columns = InteractionColumns(
         accepted=np.empty(count, np.bool_),
         kind=np.empty(count, np.uint8),
@@ -101,9 +98,9 @@ def _decode_values(values: Sequence[bytes | None], key: NDArray[np.uint64], max_
         to_ms=np.empty(count, np.int64),
         video_start=np.empty(count, np.int64),
         video_length=np.empty(count, np.int64),
-        buffer=np.frombuffer(b"".join(values) or b" ", np.uint8),  # type: ignore[arg-type]
+        buffer=values.buffer,
     )
-    parse_all(columns, ends, key, max_message_bytes)
+    parse_all(columns, values.start, values.length, key, max_message_bytes)
     return columns
 
 
@@ -113,4 +110,6 @@ def _merge(columns: InteractionColumns, rows: NDArray[np.int64], again: Interact
             columns.video_start[rows] = again.video_start + len(columns.buffer)
         elif name != "buffer":
             getattr(columns, name)[rows] = getattr(again, name)
-    return columns._replace(buffer=np.concatenate([columns.buffer, again.buffer]))
+    buffer = np.concatenate([columns.buffer, again.buffer])
+    buffer.flags.writeable = False
+    return columns._replace(buffer=buffer)

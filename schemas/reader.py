@@ -256,8 +256,7 @@ def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def parse_all(columns, ends, key, max_message_bytes):  # type: ignore[no-untyped-def]
-    start = 0
-    for row in range(len(ends)):
-        columns.accepted[row] = ends[row] - start <= max_message_bytes and _parse(columns, row, start, ends[row], key)
-        start = ends[row]
+def parse_all(columns, start, length, key, max_message_bytes):  # type: ignore[no-untyped-def]
+    for row in range(len(start)):
+        readable = 0 < length[row] <= max_message_bytes
+        columns.accepted[row] = readable and _parse(columns, row, start[row], start[row] + length[row], key)

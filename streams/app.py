@@ -23,6 +23,7 @@ from streams.exclusions import exclude
 from streams.flush import Flusher, Sinks
 from streams.gauges import Gauges
 from streams.kafka import STATISTICS_TABLE, topic_name
+from streams.record_batches import CHUNK_RECORDS
 from streams.recovery import recover
 from streams.replacement import Replacer
 from streams.settings import Settings
@@ -32,7 +33,6 @@ from streams.store import ColumnStore
 log = structlog.get_logger()
 
 _BUFFERED_CHUNKS: Final = 4
-_CHUNK_RECORDS: Final = 16_384
 _FETCH_BYTES: Final = 8 << 20
 
 
@@ -192,7 +192,7 @@ def create_app(settings: Settings, partitions: int, client: Client) -> Highlight
         broker_session_timeout=worker.session_timeout_s,
         broker_heartbeat_interval=worker.session_timeout_s / 5,
         broker_request_timeout=30.0,
-        broker_max_poll_records=_CHUNK_RECORDS,
+        broker_max_poll_records=CHUNK_RECORDS,
         consumer_max_fetch_size=_FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
         stream_buffer_maxsize=_BUFFERED_CHUNKS,

@@ -1,8 +1,10 @@
-"""Kafka's security settings, in the form that Faust takes."""
+"""Kafka's security settings, in the forms that Faust and aiokafka take."""
 
 import ssl
+from typing import Any
 
 import faust
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from faust.types.auth import CredentialsT
 
 from streams.settings import KafkaSettings
@@ -23,3 +25,9 @@ def faust_credentials(settings: KafkaSettings) -> CredentialsT | None:
         ssl_context=context,
         mechanism=settings.sasl_mechanism,
     )
+
+
+def aiokafka_credentials(settings: KafkaSettings) -> dict[str, Any]:
+    """Return the options of a plain aiokafka client that Faust would give it."""
+    options: dict[str, Any] = credentials_to_aiokafka_auth(faust_credentials(settings), None)
+    return options

@@ -12,15 +12,15 @@ class DeadLetter(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: list[tuple[str, bytes | None]]
     reason: Reason
 
 
 def dead_letter(chunk: Chunk, row: int, rejection: Rejection) -> DeadLetter:
     """Return the dead letter of one message of a chunk."""
     offset, stamp = int(chunk.offsets[row]), int(chunk.timestamps_ms[row])
-    headers = [*chunk.headers[row], *headers_of(rejection, chunk.topic, chunk.partition, offset, stamp)]
-    return DeadLetter(chunk.keys[row], chunk.values[row], headers, rejection.reason)
+    headers = [*chunk.headers_of(row), *headers_of(rejection, chunk.topic, chunk.partition, offset, stamp)]
+    return DeadLetter(chunk.keys.item(row), chunk.values.item(row), headers, rejection.reason)
 
 
 def rejection_of_fate(fate: int, occurred_at_ms: int, partition: int, rules: Rules) -> Rejection:

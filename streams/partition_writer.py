@@ -59,7 +59,9 @@ class PartitionWriter:
         self._call(self._producer.begin_transaction)
         return True
 
-    def send(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+    def send(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]] = ()
+    ) -> None:
         """Queue one message for this partition of a topic, waiting while the queue is full.
 
         Raises:

@@ -1,21 +1,17 @@
-"""Reading a part of a topic in offset order, outside any group: state is recovered, recomputed and audited from it."""
+"""Reading a part of a topic in offset order, outside any group, message by message: see `chunk_reading` for many."""
 
 import time
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.errors import DeliveryError
-from streams.chunks import Chunk
 from streams.kafka import connection
 from streams.settings import KafkaSettings
 
 _BATCH: Final = 500
 """Messages that are taken from the client at once: it waits until it has so many, and more take it longer than they save."""
-_CHUNK_MESSAGES: Final = 16_384
-_CHUNK_BYTES: Final = 64 << 20
 _FETCH_WAIT_S: Final = 0.2
 _IDLE_S: Final = 30.0
 
@@ -76,30 +72,3 @@ def _at_end(messages: list[Message]) -> bool:
             text = f"{message.topic()} cannot be read: {error.str()}"
             raise DeliveryError(text)
     return False
-
-
-def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int, last: int | None = None) -> Iterator[Chunk]:
-    """Yield the same as `read` does, as chunks of thousands."""
-    gathered: list[Message] = []
-    size = 0
-    for messages in read(settings, topic, partition, first, last):
-        gathered += messages
-        size += sum(map(len, messages))
-        if len(gathered) >= _CHUNK_MESSAGES or size >= _CHUNK_BYTES:
-            yield _chunk(topic, partition, gathered)
-            gathered, size = [], 0
-    if gathered:
-        yield _chunk(topic, partition, gathered)
-
-
-def _chunk(topic: str, partition: int, messages: list[Message]) -> Chunk:
-    count = len(messages)
-    return Chunk(
-        topic,
-        partition,
-        [message.value() for message in messages],
-        [message.key() for message in messages],
-        [message.headers() or () for message in messages],
-        np.fromiter((message.offset() for message in messages), np.int64, count),
-        np.fromiter((message.timestamp()[1] for message in messages), np.int64, count),
-    )

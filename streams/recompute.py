@@ -6,8 +6,8 @@ from schemas.errors import StateError
 from schemas.exclusions import Excluded
 from schemas.topics import INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from streams.changelog import Ledger
+from streams.chunk_reading import read_chunks
 from streams.kafka import topic_name
-from streams.reading import read_chunks
 from streams.settings import Settings
 from streams.state import PartitionState, StateKey
 
@@ -56,7 +56,7 @@ def catch_up(
     for chunk in read_chunks(settings.kafka, source, state.partition, first, last):
         state.apply_interactions(chunk)
         state.forget_dead_letters()
-        progress(len(chunk.values))
+        progress(len(chunk))
 
 
 def _catch_up_ranker(settings: Settings, state: PartitionState, until: Ledger | None) -> None:

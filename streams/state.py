@@ -127,19 +127,19 @@ class PartitionState:
         Returns:
             The number of rows by fate.
         """
-        chunk = chunk.part(int(np.searchsorted(chunk.offsets, self.ledger.applied_offset, side="right")), len(chunk.values))
+        chunk = chunk.part(int(np.searchsorted(chunk.offsets, self.ledger.applied_offset, side="right")), len(chunk))
         counts = np.zeros(aggregation.WAITING, np.int64)
-        while chunk.values:
+        while len(chunk):
             fit = next_fit_after(self.statistics.prior.fitted_offset)
             end = int(chunk.offsets.searchsorted(fit))
             counts += self._apply(chunk.part(0, end))
-            if end < len(chunk.values):
+            if end < len(chunk):
                 self.refit(fit)
-            chunk = chunk.part(end, len(chunk.values))
+            chunk = chunk.part(end, len(chunk))
         return counts
 
     def _apply(self, chunk: Chunk) -> NDArray[np.int64]:
-        if not chunk.values:
+        if not len(chunk):
             return np.zeros(aggregation.WAITING, np.int64)
         columns, rejections = decode(chunk.values, self.key.hash_key, self.key.max_message_bytes)
         fates = self.statistics.apply(columns, chunk.offsets, chunk.timestamps_ms)
@@ -165,7 +165,7 @@ class PartitionState:
         self._touched = True
 
     def _account(self, chunk: Chunk, counts: NDArray[np.int64]) -> None:
-        ledger, messages = self.ledger, len(chunk.values)
+        ledger, messages = self.ledger, len(chunk)
         if ledger.first_offset < 0:
             ledger.first_offset = int(chunk.offsets[0])
         else:
@@ -201,11 +201,11 @@ class PartitionState:
     def apply_supervised(self, chunk: Chunk) -> None:
         """Cache a chunk of supervised outputs. Messages that were cached before are skipped."""
         for row in np.flatnonzero(chunk.offsets > self.ledger.supervised_offset).tolist():
-            offset, value = int(chunk.offsets[row]), chunk.values[row]
+            offset, value = int(chunk.offsets[row]), chunk.values.item(row)
             self._touched = True
             self.ledger.supervised_offset = offset
             try:
-                output = _withdrawal(chunk.keys[row]) if value is None else SupervisedOutput.model_validate_json(value)
+                output = _withdrawal(chunk.keys.item(row)) if value is None else SupervisedOutput.model_validate_json(value)
             except ValidationError as error:
                 self._dead_letters.append(dead_letter(chunk, row, rejection_of(error)))
                 continue
@@ -231,8 +231,8 @@ class PartitionState:
     def apply_ranker(self, chunk: Chunk) -> None:
         """Stage a chunk of ranker scores; a release that the chunk completes takes the place of the one before, whole."""
         for row in np.flatnonzero(chunk.offsets > self.ledger.ranker_offset).tolist():
-            value = chunk.values[row]
-            rejection = None if value is None else self._apply_ranker(chunk.keys[row], value, int(chunk.offsets[row]))
+            value = chunk.values.item(row)
+            rejection = None if value is None else self._apply_ranker(chunk.keys.item(row), value, int(chunk.offsets[row]))
             if rejection:
                 self._dead_letters.append(dead_letter(chunk, row, rejection))
                 self._touched = True
@@ -261,8 +261,8 @@ class PartitionState:
     def note_exclusions(self, chunk: Chunk) -> None:
         """Take note of a chunk of exclusions; a state computed without those whom they name is to take this one's place."""
         for row in np.flatnonzero(chunk.offsets > self.wanted_offset).tolist():
-            self.wanted_offset, value = int(chunk.offsets[row]), chunk.values[row]
-            who = judge(chunk.keys[row], value)
+            self.wanted_offset, value = int(chunk.offsets[row]), chunk.values.item(row)
+            who = judge(chunk.keys.item(row), value)
             if isinstance(who, Rejection):
                 self._dead_letters.append(dead_letter(chunk, row, who))
             else:

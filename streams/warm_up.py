@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from schemas.byte_column import ByteColumn
 from schemas.interactions import KINDS
 from schemas.ranker import CURRENT_KEY, CurrentRelease, RankerClip, RankerScores
+from schemas.records import RecordColumns, read_records
 from schemas.supervised import SupervisedClip, SupervisedOutput
 from streams.chunks import Chunk
 from streams.recovery import state_of
@@ -13,10 +15,12 @@ from streams.settings import Settings
 from streams.state import PartitionState, StateKey
 
 _TIME_MS = 1_790_000_000_000
+_EMPTY_RECORD = b"\x0c\0\0\0\x01\x01\0"
 
 
 def warm_up(key: StateKey) -> None:
     """Run a few interactions, and what models and a ranker say of their clips, through a state of their own."""
+    read_records(np.frombuffer(_EMPTY_RECORD, np.uint8), 0, RecordColumns.empty(1))
     state = PartitionState(0, 1, key)
     spans = {"play": (0, 60), "share": (20, 40), "rewind": (50, 10), "fast_forward": (10, 60)}
     interactions = [
@@ -42,7 +46,8 @@ def warm_up(key: StateKey) -> None:
 def _chunk(values: Sequence[bytes], keys: Sequence[bytes | None] = ()) -> Chunk:
     count = len(values)
     stamps = np.full(count, _TIME_MS + 100_000, np.int64)
-    return Chunk("", 0, list(values), list(keys or [None] * count), [()] * count, np.arange(count), stamps)
+    nothing = ByteColumn.of([None] * count)
+    return Chunk("", 0, ByteColumn.of(values), ByteColumn.of(keys) if keys else nothing, nothing, np.arange(count), stamps)
 
 
 def _warm_up_simulator() -> None:

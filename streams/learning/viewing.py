@@ -10,9 +10,9 @@ from schemas.hashing import hash_text
 from schemas.interactions import PLAY, SHARE
 from schemas.limits import CLIP_SECONDS
 from schemas.topics import INTERACTIONS
+from streams.chunk_reading import read_chunks
 from streams.kafka import topic_name
 from streams.learning.snapshot import PartitionPart, Snapshot
-from streams.reading import read_chunks
 from streams.settings import Settings
 from streams.state import StateKey, exclusions_of
 

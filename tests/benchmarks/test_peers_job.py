@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from benchmarks.peers import job
+from schemas.byte_column import ByteColumn
 from schemas.columns import decode
 from schemas.hashing import hash_key
 from scoring.statistics.aggregation import Rules
@@ -29,7 +30,7 @@ def messages() -> list[bytes]:
 def ours(messages: list[bytes]) -> PartitionStatistics:
     """Return the statistics of these messages."""
     statistics = PartitionStatistics(0, 1, _RULES, _KEY)
-    columns, _ = decode(messages, _KEY, 1 << 16)
+    columns, _ = decode(ByteColumn.of(messages), _KEY, 1 << 16)
     statistics.apply(columns, np.arange(len(messages)), np.full(len(messages), _START_MS + 86_400_000))
     return statistics
 

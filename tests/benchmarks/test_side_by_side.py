@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.growth import padded, repeated, skewed
+from schemas.byte_column import ByteColumn
 from schemas.columns import decode
 from schemas.hashing import hash_key
 from streams.replay.simulate import SimulateSource
@@ -71,8 +72,8 @@ def test_repeated_messages_are_the_asked_share(batch: ReplayBatch) -> None:
 def test_padded_messages_keep_to_the_contract(batch: ReplayBatch) -> None:
     """A longer message is read as the same interaction."""
     key = hash_key(bytes(16))
-    before, _ = decode(batch.values, key, 1 << 16)
-    after, rejections = decode(padded(200)(batch).values, key, 1 << 16)
+    before, _ = decode(ByteColumn.of(batch.values), key, 1 << 16)
+    after, rejections = decode(ByteColumn.of(padded(200)(batch).values), key, 1 << 16)
     assert not rejections
     assert (before.session == after.session).all()
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from schemas.byte_column import ByteColumn
 from schemas.columns import _decode_values, decode, judge
 from schemas.dead_letters import Reason, Rejection
 from schemas.hashing import hash_key, hash_text
@@ -125,7 +126,7 @@ def _by_contract(value: bytes) -> Interaction | None:
 
 def _check(values: list[bytes]) -> None:
     """Assert that the decoder says of each message what the contract says of it."""
-    columns, rejections = decode(values, _KEY, _LIMIT)
+    columns, rejections = decode(ByteColumn.of(values), _KEY, _LIMIT)
     for row, value in enumerate(values):
         expected = _by_contract(value)
         assert bool(columns.accepted[row]) == (expected is not None), value
@@ -225,21 +226,21 @@ def test_canonical_text_reads_back(interaction: Interaction) -> None:
 @given(_interactions())
 def test_canonical_text_takes_the_fast_path(interaction: Interaction) -> None:
     """The compiled reader itself takes every canonical message: `decode` relies on it for all that it declines at first."""
-    assert _decode_values([interaction.to_json()], _KEY, _LIMIT).accepted.all()
+    assert _decode_values(ByteColumn.of([interaction.to_json()]), _KEY, _LIMIT).accepted.all()
 
 
 def test_too_large_a_message_is_rejected_however_plain_it_is() -> None:
     """The limit on bytes holds for messages that the fast path could read, too."""
     value = _play(player='"' + "a" * 2_000 + '"')
-    columns, rejections = decode([_play(), value, _play()], _KEY, len(value) - 1)
+    columns, rejections = decode(ByteColumn.of([_play(), value, _play()]), _KEY, len(value) - 1)
     assert columns.accepted.tolist() == [True, False, True]
     assert rejections[1].reason is Reason.TOO_LARGE
-    assert decode([value], _KEY, len(value))[0].accepted.all()
+    assert decode(ByteColumn.of([value]), _KEY, len(value))[0].accepted.all()
 
 
 def test_messages_without_value_are_rejected_among_others() -> None:
     """A message without value, and one with an empty value, spoil nothing for their neighbours."""
-    columns, rejections = decode([None, _play(), b"", _play(video_id='"v\\u0031"'), None], _KEY, _LIMIT)
+    columns, rejections = decode(ByteColumn.of([None, _play(), b"", _play(video_id='"v\\u0031"'), None]), _KEY, _LIMIT)
     assert columns.accepted.tolist() == [False, True, False, True, False]
     assert {row: rejection.reason for row, rejection in rejections.items()} == dict.fromkeys((0, 2, 4), Reason.EMPTY_VALUE)
     assert columns.video[1] == columns.video[3]
@@ -249,9 +250,9 @@ def test_messages_without_value_are_rejected_among_others() -> None:
 def test_decoding_does_not_depend_on_the_chunk() -> None:
     """A message gives the same columns alone and among others."""
     values = [_play(from_s="1e0", to_s="5"), b"{", _play(session_id='"other"'), _play(to_s="1234.5678")]
-    together, _ = decode(values, _KEY, _LIMIT)
+    together, _ = decode(ByteColumn.of(values), _KEY, _LIMIT)
     for row, value in enumerate(values):
-        alone, _ = decode([value], _KEY, _LIMIT)
+        alone, _ = decode(ByteColumn.of([value]), _KEY, _LIMIT)
         assert alone.accepted[0] == together.accepted[row]
         if alone.accepted[0]:
             for name in ("kind", "video", "session", "occurred_at_ms", "from_ms", "to_ms"):
@@ -264,7 +265,7 @@ def test_judge_and_contract_agree_on_a_duplicate_field() -> None:
     judged = judge(value, _LIMIT)
     assert not isinstance(judged, Rejection)
     assert judged.video_id == "v2"
-    assert decode([value], _KEY, _LIMIT)[0].video_id(0) == b"v2"
+    assert decode(ByteColumn.of([value]), _KEY, _LIMIT)[0].video_id(0) == b"v2"
 
 
 def test_every_byte_in_an_identifier_is_judged_as_the_contract_judges_it() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from schemas.byte_column import ByteColumn
 from schemas.clickhouse import migrations
 from schemas.columns import decode
 from schemas.dead_letters import Reason, rejection_of
@@ -36,7 +37,7 @@ def test_invalid_example_is_refused_for_its_reason(topic: str, value: str, reaso
 @pytest.mark.parametrize("value", topics()[INTERACTIONS].examples.valid)
 def test_valid_interaction_is_decoded(value: str) -> None:
     """Each valid interaction passes the columnar decoder."""
-    columns, rejections = decode([value.encode()], _KEY, _ANY_SIZE)
+    columns, rejections = decode(ByteColumn.of([value.encode()]), _KEY, _ANY_SIZE)
     assert columns.accepted.all()
     assert not rejections
 
@@ -44,7 +45,7 @@ def test_valid_interaction_is_decoded(value: str) -> None:
 @pytest.mark.parametrize(("value", "reason"), [(bad.value, bad.reason) for bad in topics()[INTERACTIONS].examples.invalid])
 def test_invalid_interaction_is_rejected_by_the_decoder(value: str, reason: str) -> None:
     """Each invalid interaction is rejected by the columnar decoder for the reason that stands beside it."""
-    columns, rejections = decode([value.encode()], _KEY, _ANY_SIZE)
+    columns, rejections = decode(ByteColumn.of([value.encode()]), _KEY, _ANY_SIZE)
     assert not columns.accepted.any()
     assert rejections[0].reason == reason
 
@@ -92,7 +93,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 def test_an_empty_chunk_decodes_to_nothing() -> None:
     """A chunk without messages has no rows and no rejections."""
-    columns, rejections = decode([], _KEY, _ANY_SIZE)
+    columns, rejections = decode(ByteColumn.of([]), _KEY, _ANY_SIZE)
     assert columns.accepted.shape == (0,)
     assert columns.video.dtype == np.uint64
     assert rejections == {}

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from schemas.byte_column import ByteColumn
 from schemas.columns import InteractionColumns, decode
 from schemas.hashing import hash_key
 from schemas.interactions import KINDS
@@ -70,7 +71,7 @@ def statistics() -> PartitionStatistics:
 
 def columns_of(log: list[Event]) -> tuple[InteractionColumns, NDArray[np.int64], NDArray[np.int64]]:
     """Return a log as what `PartitionStatistics.apply` takes."""
-    columns, rejections = decode([message(event) for event in log], HASH_KEY, 1 << 16)
+    columns, rejections = decode(ByteColumn.of([message(event) for event in log]), HASH_KEY, 1 << 16)
     assert not rejections
     offsets = np.array([event.offset for event in log], np.int64)
     return columns, offsets, np.array([event.stamp_ms for event in log], np.int64)

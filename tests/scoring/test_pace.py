@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.byte_column import ByteColumn
 from schemas.columns import decode
 from schemas.hashing import hash_text
 from scoring.statistics.aggregation import APPLIED, DUPLICATE, EXCLUDED
@@ -21,7 +22,7 @@ def _found(sessions: list[tuple[str, int]], watch: PaceWatch, fate: int = APPLIE
         ).encode()
         for session, ms in sessions
     ]
-    columns, _ = decode(values, HASH_KEY, 1 << 16)
+    columns, _ = decode(ByteColumn.of(values), HASH_KEY, 1 << 16)
     return watch.find(columns, np.full(len(values), fate, np.uint8))
 
 

@@ -154,8 +154,8 @@ def test_exclusions_that_cannot_be_computed_again_hold_from_then_on() -> None:
 def test_a_broken_exclusion_is_a_dead_letter_and_excludes_nobody() -> None:
     """A message that names nobody, or says it wrongly, is kept with its reason."""
     state = PartitionState(LIMITS.partition, LIMITS.partitions, KEY)
-    chunk = chunk_of([Message(0, 0, b"{"), Message(1, 0, b'{"schema_version":1,"reason":"r","excluded_at_ms":1}')], "exclusions")
-    state.note_exclusions(chunk._replace(keys=[b"session:0011223344556677", b"somebody"]))
+    messages = [Message(0, 0, b"{"), Message(1, 0, b'{"schema_version":1,"reason":"r","excluded_at_ms":1}')]
+    state.note_exclusions(chunk_of(messages, "exclusions", [b"session:0011223344556677", b"somebody"]))
     flush = state.take_flush()
     reasons = [dict(letter.headers)["highlights.reason"].decode() for letter in flush.dead_letters]
     assert reasons == [Reason.INVALID_JSON, Reason.INVALID_FIELD]

@@ -27,7 +27,7 @@ def _current(release: str, videos: int = 1) -> _Sent:
 
 def _chunk(sent: Sequence[_Sent], first: int = 0) -> Chunk:
     messages = [Message(first + offset, START_MS, value) for offset, (_, value) in enumerate(sent)]
-    return chunk_of(messages, "ranker-scores")._replace(keys=[key for key, _ in sent])
+    return chunk_of(messages, "ranker-scores", [key for key, _ in sent])
 
 
 def _state(*sent: _Sent) -> PartitionState:

@@ -101,8 +101,7 @@ def test_a_message_without_a_value_withdraws_the_output() -> None:
     """After a tombstone nothing is known of the video's clips any more."""
     state = new_state()
     state.apply_supervised(chunk_of([_output(0, {0: 1, 40: 2})], "supervised-scores"))
-    tombstone = chunk_of([Message(1, START_MS, None)], "supervised-scores")
-    state.apply_supervised(tombstone._replace(keys=[_OURS.encode()]))
+    state.apply_supervised(chunk_of([Message(1, START_MS, None)], "supervised-scores", [_OURS.encode()]))
     flush = state.take_flush()
     assert flush is not None
     assert _scores(flush) == {0: None, 40: None}
@@ -112,7 +111,7 @@ def test_a_message_without_a_value_withdraws_the_output() -> None:
 def test_a_tombstone_without_a_key_goes_to_the_dead_letters() -> None:
     """Nobody knows which video it means."""
     state = new_state()
-    state.apply_supervised(chunk_of([Message(0, START_MS, None)], "supervised-scores")._replace(keys=[None]))
+    state.apply_supervised(chunk_of([Message(0, START_MS, None)], "supervised-scores"))
     flush = state.take_flush()
     assert flush is not None
     assert len(flush.dead_letters) == 1

@@ -5,13 +5,14 @@ transaction; and after a crash a new state from the changelog, with the source r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.byte_column import ByteColumn
 from schemas.exclusions import Excluded, Exclusion, ExclusionKind
 from schemas.hashing import hash_text
 from streams.changelog import Ledger, Record
@@ -55,15 +56,15 @@ class Exclude(NamedTuple):
 Row = dict[str, Any]
 
 
-def chunk_of(messages: Sequence[Message], topic: str = "interactions") -> Chunk:
-    """Return messages as one chunk."""
-    count = len(messages)
+def chunk_of(messages: Sequence[Message], topic: str = "interactions", keys: Sequence[bytes | None] | None = None) -> Chunk:
+    """Return messages as one chunk; without `keys` none has a key."""
+    nothing: list[bytes | None] = [None] * len(messages)
     return Chunk(
         topic,
         LIMITS.partition,
-        [message.value for message in messages],
-        [None] * count,
-        [()] * count,
+        ByteColumn.of([message.value for message in messages]),
+        ByteColumn.of(nothing if keys is None else keys),
+        ByteColumn.of(nothing),
         np.array([message.offset for message in messages], np.int64),
         np.array([message.stamp_ms for message in messages], np.int64),
     )
@@ -118,7 +119,7 @@ class World:
         """Have the state read what is new in the topic of exclusions."""
         new = [message for message in self.exclusions if message.offset > self.state.wanted_offset]
         chunk = chunk_of([Message(message.offset, 0, message.value) for message in new], "exclusions")
-        self.state.note_exclusions(chunk._replace(keys=[message.key for message in new]))
+        self.state.note_exclusions(replace(chunk, keys=ByteColumn.of([message.key for message in new])))
 
     def replace_state(self) -> None:
         """Put a state without those excluded in the place of this one; die within it where `crash_at` says so."""

@@ -1,0 +1,89 @@
+"""Reading a part of a topic in offset order, outside any group, in chunks: state is computed anew and audited from it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.errors import DeliveryError
+from streams.chunks import Chunk
+from streams.credentials import aiokafka_credentials
+from streams.kafka import connection
+from streams.record_batches import CHUNK_RECORDS
+from streams.settings import KafkaSettings
+
+_FETCH_BYTES: Final = 4 << 20
+_FETCH_WAIT_MS: Final = 200
+_IDLE_S: Final = 30.0
+
+
+def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int, last: int | None = None) -> Iterator[Chunk]:
+    """Yield the messages of a partition from offset `first` to `last`, or to the end that it has now.
+
+    Only what was committed is read. Not to be called from a coroutine: it runs an event loop of its own.
+
+    Raises:
+        DeliveryError: Kafka does not answer.
+    """
+    place = TopicPartition(topic, partition)
+    with asyncio.Runner() as runner:
+        reader = runner.run(_open(settings))
+        try:
+            end = runner.run(_seek(reader, place, first))
+            end = end if last is None else min(end, last + 1)
+            while True:
+                chunk = runner.run(_next(reader, place, end))
+                if chunk is None:
+                    return
+                yield chunk
+        except KafkaError as error:
+            raise DeliveryError(_message(topic, error)) from error
+        finally:
+            runner.run(reader.stop())
+
+
+async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
+    servers = connection(settings)["bootstrap.servers"]
+    reader = AIOKafkaConsumer(
+        bootstrap_servers=servers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=_FETCH_BYTES,
+        max_poll_records=CHUNK_RECORDS,
+        **aiokafka_credentials(settings),
+    )
+    try:
+        await reader.start()
+    except KafkaError as error:
+        await reader.stop()
+        raise DeliveryError(_message(servers, error)) from error
+    return reader
+
+
+def _message(what: str, error: KafkaError) -> str:
+    return f"{what} cannot be read: {error}"
+
+
+async def _seek(reader: AIOKafkaConsumer, place: TopicPartition, first: int) -> int:
+    """Go to an offset; return the one behind the last committed message that there is."""
+    reader.assign([place])
+    reader.seek(place, max(0, first))
+    return int((await reader.end_offsets([place]))[place])
+
+
+async def _next(reader: AIOKafkaConsumer, place: TopicPartition, end: int) -> Chunk | None:
+    """Return the next messages before `end`, None where there are no more: the last offsets may be a transaction's markers."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _IDLE_S
+    while await reader.position(place) < end:
+        batches = (await reader.getmany(place, timeout_ms=_FETCH_WAIT_MS)).get(place)
+        if batches:
+            chunk = Chunk.of(place.topic, place.partition, batches)
+            chunk = chunk.part(0, int(chunk.offsets.searchsorted(end)))
+            return chunk if len(chunk) else None
+        if loop.time() > deadline:
+            raise DeliveryError(f"Kafka has not answered for {_IDLE_S:.0f} s while {place.topic} was read")
+    return None

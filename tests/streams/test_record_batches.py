@@ -1,0 +1,141 @@
+"""Batches by columns against aiokafka's own reading of the same bytes, record by record."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from aiokafka.errors import CorruptRecordException, UnsupportedVersionError
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from schemas.records import RecordColumns, read_records
+from streams.chunks import Chunk
+from streams.record_batches import _Batches
+
+_GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
+_HEADER_BYTES = 61
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a topic."""
+
+    offset: int
+    time_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+def encoded(messages: list[Message], base_offset: int = 0, compression: int = 0) -> bytes:
+    """Return messages, with offsets relative to the batch's, as one batch in Kafka's format."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=compression, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
+        batch_size=1 << 30,
+    )  # fmt: skip
+    for each in messages:
+        builder.append(each.offset, each.time_ms, each.key, each.value, each.headers)
+    batch = bytearray(builder.build())
+    batch[:8] = base_offset.to_bytes(8, "big")
+    return bytes(batch)
+
+
+def read(batches: bytes) -> Chunk:
+    """Return all records of some batches as one chunk."""
+    reader, found = _Batches(batches), []
+    while reader.has_next():
+        batch = reader.next_batch()
+        assert batch.validate_crc()
+        found += list(batch)
+    return Chunk.of("t", 0, found)
+
+
+def as_aiokafka_reads(batches: bytes) -> list[Message]:
+    """Return all records of some batches as aiokafka finds them."""
+    reader, found = MemoryRecords(batches), []
+    while reader.has_next():
+        for record in reader.next_batch():
+            found.append(Message(record.offset, record.timestamp, record.key, record.value, list(record.headers)))
+    return found
+
+
+def messages_of(chunk: Chunk) -> list[Message]:
+    """Return a chunk's messages one by one."""
+    return [
+        Message(int(offset), int(time_ms), chunk.keys.item(row), chunk.values.item(row), chunk.headers_of(row))
+        for row, (offset, time_ms) in enumerate(zip(chunk.offsets, chunk.timestamps_ms, strict=True))
+    ]
+
+
+_bytes = st.none() | st.binary(max_size=300)
+_headers = st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=5)), max_size=3)
+
+
+@st.composite
+def _batches(draw: st.DrawFn) -> list[Message]:
+    steps = draw(st.lists(st.integers(1, 1 << 20), min_size=1, max_size=30))
+    offsets = np.cumsum(steps) - steps[0]
+    return [Message(int(offset), draw(st.integers(0, 1 << 42)), draw(_bytes), draw(_bytes), draw(_headers)) for offset in offsets]
+
+
+@given(first=_batches(), second=_batches(), compression=st.sampled_from([0, _GZIP, _LZ4, _ZSTD]))
+def test_columns_hold_what_aiokafka_finds(first: list[Message], second: list[Message], compression: int) -> None:
+    """Keys, values, headers, offsets and times are the same, whatever is null, and with compacted records between them."""
+    batches = encoded(first, 1_000, compression) + encoded(second, 1 << 40)
+    assert messages_of(read(batches)) == as_aiokafka_reads(batches)
+
+
+def test_time_of_the_broker_holds_where_it_is_set() -> None:
+    """A batch whose stamps are the broker's has one time for all."""
+    batch = bytearray(encoded([Message(0, 5, None, b"a", []), Message(1, 9, None, b"b", [])]))
+    batch[22] |= 8
+    batch[35:43] = (77).to_bytes(8, "big")
+    assert [each.time_ms for each in messages_of(read_unchecked(bytes(batch)))] == [77, 77]
+
+
+def read_unchecked(batch: bytes) -> Chunk:
+    """Return the records of one batch that does not fit its check sum."""
+    return Chunk.of("t", 0, list(_Batches(batch).next_batch()))
+
+
+@given(at=st.integers(_HEADER_BYTES, 140), byte=st.integers(0, 255))
+@example(at=_HEADER_BYTES, byte=0xFF)
+@example(at=_HEADER_BYTES, byte=0x01)
+def test_broken_bytes_are_refused_or_read_within_the_batch(at: int, byte: int) -> None:
+    """No length that a broken batch gives leads out of its bytes."""
+    batch = bytearray(encoded([Message(place, 5, b"key", b"value", [("name", b"x")]) for place in range(4)]))
+    batch[min(at, len(batch) - 1)] = byte
+    try:
+        found = read_unchecked(bytes(batch))
+    except CorruptRecordException:
+        return
+    for column in (found.keys, found.values, found.headers):
+        assert ((column.length >= -1) & (column.start >= 0) & (column.start + column.length <= len(column.buffer))).all()
+
+
+def test_a_batch_that_ends_early_is_refused() -> None:
+    """A batch with fewer bytes than its records say is not read."""
+    records = np.frombuffer(encoded([Message(0, 5, b"key", b"value", [])])[_HEADER_BYTES:], np.uint8)
+    assert read_records(records, 0, RecordColumns.empty(1))
+    for length in range(len(records)):
+        short = np.frombuffer(records[:length].tobytes() or b" ", np.uint8)
+        assert not read_records(short, 0, RecordColumns.empty(1))
+
+
+def test_old_formats_are_named() -> None:
+    """Messages from before Kafka 0.11 are refused with the way out."""
+    builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 20)
+    builder.append(0, timestamp=5, key=None, value=b"a" * 40)
+    with pytest.raises(UnsupportedVersionError, match=r"format 1.*broker convert"):
+        _Batches(bytes(builder.build())).next_batch()
+
+
+def test_a_fetch_within_a_batch_begins_where_it_was_asked_to() -> None:
+    """What lies before the wanted offset is left out."""
+    (batch,) = _Batches(encoded([Message(place, place, None, b"%d" % place, []) for place in (0, 2, 5)], 10)).next_batch()
+    assert batch.beginning_at(11).offsets.tolist() == [12, 15]
+    assert batch.beginning_at(10) is batch
+    assert Chunk.of("t", 0, [batch.beginning_at(15)]).values.item(0) == b"5"
