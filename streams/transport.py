@@ -41,10 +41,17 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return consumer
 
     def check_membership(self) -> None:
-        """Raise the error by which aiokafka's part in the group has ended, if it has."""
-        coordinator = self._consumer and self._consumer._coordinator
-        if coordinator:
-            coordinator.check_errors()
+        """Raise the error by which aiokafka's part in the group has ended, if it has.
+
+        A broker that has just come back may not know its topics for a moment: a leader that asks then gives partitions to
+        nobody, and aiokafka would look again after minutes only. It looks now, and rebalances where it sees more.
+        """
+        consumer = self._consumer
+        if not consumer or not consumer._coordinator:
+            return
+        consumer._coordinator.check_errors()
+        if not consumer.subscription() <= consumer._client.cluster.topics():
+            consumer._client.force_metadata_update()
 
     async def on_thread_stop(self) -> None:
         """Go on to the end of the thread when aiokafka passes on the cancellation of its own last fetch, as without a broker."""

@@ -81,6 +81,15 @@ def test_a_static_member_is_back_before_its_session_times_out(system: System) ->
     system.assert_exact(sent)
 
 
+def test_a_worker_that_saw_no_topics_at_first_gets_its_partitions(system: System) -> None:
+    """A broker that has just started may not know its topics for a moment; the worker looks again, and rebalances."""
+    sent = system.send_simulated(10_000)
+    system.start_worker(module="tests.integration.blind_worker")
+    eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=60)
+    assert "Ignoring missing topic" in system.log
+    system.assert_exact(sent)
+
+
 def test_a_rebuilt_state_is_the_same(system: System) -> None:
     """State computed again from the topics, in place of a good one, changes no score; it is refused while workers run."""
     worker = system.start_worker()
