@@ -18,6 +18,15 @@ def _rotate_left(value, bits):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def load_word(buffer, at):  # type: ignore[no-untyped-def]
+    """Return the eight bytes (uint8) from a position that is not negative on, the first as the lowest: compiled to one load."""
+    at, word = _U64(at), _U64(0)
+    for byte in range(8):
+        word |= _U64(buffer[at + _U64(byte)]) << _U64(8 * byte)
+    return word
+
+
+@inlined
 def _rounds(v0, v1, v2, v3, count):  # type: ignore[no-untyped-def]
     for _ in range(count):
         v0 += v1
@@ -40,16 +49,15 @@ def siphash(buffer, start, length, key, compression, finalization):  # type: ign
     v1 = key[1] ^ _U64(0x646F72616E646F6D)
     v2 = key[0] ^ _U64(0x6C7967656E657261)
     v3 = key[1] ^ _U64(0x7465646279746573)
-    whole = length - length % 8
-    for at in range(start, start + whole, 8):
-        word = _U64(0)
-        for byte in range(8):
-            word |= _U64(buffer[at + byte]) << _U64(8 * byte)
+    at = _U64(start)
+    for _ in range(length // 8):
+        word = load_word(buffer, at)
+        at += _U64(8)
         v0, v1, v2, v3 = _rounds(v0, v1, v2, v3 ^ word, compression)
         v0 ^= word
     word = _U64(length & 0xFF) << _U64(56)
-    for byte in range(length - whole):
-        word |= _U64(buffer[start + whole + byte]) << _U64(8 * byte)
+    for byte in range(length % 8):
+        word |= _U64(buffer[at + _U64(byte)]) << _U64(8 * byte)
     v0, v1, v2, v3 = _rounds(v0, v1, v2, v3 ^ word, compression)
     v0 ^= word
     v0, v1, v2, v3 = _rounds(v0, v1, v2 ^ _U64(0xFF), v3, finalization)

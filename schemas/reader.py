@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.compiled import compiled, inlined
-from schemas.hashing import siphash
+from schemas.hashing import load_word, siphash
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from schemas.limits import MAX_IDENTIFIER_LENGTH, MAX_POSITION_S, MAX_TIME_MS, MIN_TIME_MS
 
 _DECLINE = -1
+_U64 = np.uint64
 _MAX_DIGITS = 15  # every decimal of 15 digits is exact as mantissa / 10**k in float64 (Clinger 1990)
 _POWERS = np.array([10.0**k for k in range(_MAX_DIGITS + 1)])
 
@@ -31,13 +32,32 @@ def _table(words: tuple[bytes, ...]) -> NDArray[np.uint8]:
     return rows
 
 
+def _words(names: tuple[bytes, ...]) -> NDArray[np.uint64]:
+    """Return names of up to 14 bytes, with the quote and colon behind each, as two words and the masks of what they fill."""
+    texts = [name + b'":' for name in names]
+    rows = b"".join(text.ljust(16, b"\0") + (b"\xff" * len(text)).ljust(16, b"\0") for text in texts)
+    return np.frombuffer(rows, "<u8").reshape(len(names), 4)
+
+
 _FIELD_TABLE = _table(_FIELDS)
+_FIELD_WORDS = _words(_FIELDS)
 _KIND_TABLE = _table(_KIND_NAMES)
 
 
 @inlined
+def _byte(buffer, at):  # type: ignore[no-untyped-def]
+    """Return a byte at a position that is not negative: a signed one would be tested for that, each time."""
+    return buffer[_U64(at)]
+
+
+@inlined
+def _is_space(byte):  # type: ignore[no-untyped-def]
+    return byte <= 32 and (byte == 32 or byte == 10 or byte == 13 or byte == 9)
+
+
+@inlined
 def _space(buffer, at, end):  # type: ignore[no-untyped-def]
-    while at < end and (buffer[at] == 32 or buffer[at] == 10 or buffer[at] == 13 or buffer[at] == 9):
+    while at < end and _is_space(_byte(buffer, at)):
         at += 1
     return at
 
@@ -47,7 +67,7 @@ def _read_string(buffer, at, end):  # type: ignore[no-untyped-def]
     """Read a string of plain ASCII; `at` stands on its first quote."""
     at += 1
     while at < end:
-        byte = buffer[at]
+        byte = _byte(buffer, at)
         if byte == 34:
             return at + 1
         if byte < 32 or byte > 126 or byte == 92:
@@ -58,8 +78,11 @@ def _read_string(buffer, at, end):  # type: ignore[no-untyped-def]
 
 @inlined
 def _read_digits(buffer, at, end, value):  # type: ignore[no-untyped-def]
-    while at < end and 48 <= buffer[at] <= 57:
-        value = value * 10 + (buffer[at] - np.int64(48))
+    while at < end:
+        digit = np.int64(_byte(buffer, at)) - 48
+        if digit < 0 or digit > 9:
+            break
+        value = value * 10 + digit
         at += 1
     return at, value
 
@@ -132,7 +155,7 @@ def _is_identifier(buffer, start, length):  # type: ignore[no-untyped-def]
     if length < 1 or length > MAX_IDENTIFIER_LENGTH:
         return False
     for at in range(start, start + length):
-        if buffer[at] == 32:  # the string reader has let in nothing else that an identifier may not hold
+        if _byte(buffer, at) == 32:  # the string reader has let in nothing else that an identifier may not hold
             return False
     return True
 
@@ -196,33 +219,45 @@ def _read_value(buffer, field, at, end):  # type: ignore[no-untyped-def]
 def _expect(buffer, at, end, byte):  # type: ignore[no-untyped-def]
     """Read white space and one byte; return the position behind them."""
     at = _space(buffer, at, end)
-    return at + 1 if at < end and buffer[at] == byte else _DECLINE
+    return at + 1 if at < end and _byte(buffer, at) == byte else _DECLINE
 
 
 @inlined
-def _read_name(buffer, at, end):  # type: ignore[no-untyped-def]
-    """Read a field's name up to its value: (position of the value, field)."""
+def _is_field(buffer, at, end, field):  # type: ignore[no-untyped-def]
+    """Return whether a field's name, a quote and a colon stand at a position, with 16 bytes to be read from there."""
+    if field >= len(_FIELDS) or at + 16 > end:
+        return False
+    first, second, first_mask, second_mask = _FIELD_WORDS[field]
+    return load_word(buffer, at) & first_mask == first and load_word(buffer, at + 8) & second_mask == second
+
+
+@inlined
+def _read_name(buffer, at, end, likely):  # type: ignore[no-untyped-def]
+    """Read a field's name up to its value: (position of the value, field). It is looked up where it is not the likely one."""
     start = _expect(buffer, at, end, 34)
     if start == _DECLINE:
         return _DECLINE, _UNKNOWN
-    at = _read_string(buffer, start - 1, end)
-    if at == _DECLINE:
-        return _DECLINE, _UNKNOWN
-    field = _lookup(_FIELD_TABLE, buffer, start, at - 1 - start)
-    at = _expect(buffer, at, end, 58)
-    if at == _DECLINE:
-        return _DECLINE, _UNKNOWN
+    if _is_field(buffer, start, end, likely):
+        field, at = likely, start + _FIELD_TABLE[likely, 0] + 2
+    else:
+        at = _read_string(buffer, start - 1, end)
+        if at == _DECLINE:
+            return _DECLINE, _UNKNOWN
+        field = _lookup(_FIELD_TABLE, buffer, start, at - 1 - start)
+        at = _expect(buffer, at, end, 58)
+        if at == _DECLINE:
+            return _DECLINE, _UNKNOWN
     at = _space(buffer, at, end)
     return (at if at < end else _DECLINE), field
 
 
-@compiled
+@inlined
 def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
     """Read one message into its row; False when it is not plainly valid."""
-    buffer, seen = columns.buffer, 0
+    buffer, seen, field = columns.buffer, 0, -1
     at = _expect(buffer, at, end, 123)
     while at != _DECLINE:
-        at, field = _read_name(buffer, at, end)
+        at, field = _read_name(buffer, at, end, field + 1)
         if at == _DECLINE or (field != _UNKNOWN and seen & (1 << field)):
             return False
         seen |= 1 << field
