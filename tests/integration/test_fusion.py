@@ -1,5 +1,13 @@
 """Learned fusions on the real servers: swapped to while workers live, and die."""
 
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.stats import rankdata
+
 from scoring.fusion import FUSION_VERSION
 from scoring.learned_fusion.live import numbers_of
 from streams.learning.fusion_topic import BUILT_IN, publish_fusion
@@ -48,3 +56,37 @@ def test_the_built_in_fusion_can_be_gone_back_to(system: System) -> None:
     eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
     assert system.client.query(query).result_rows == before
     assert system.audit().differences == 0
+
+
+def _label(system: System, path: Path) -> Path:
+    """Write the true appeal of all clips of the simulated library, spread evenly over 0-10."""
+    library = system.source(1).library
+    score = 10 * rankdata(library.appeal) / len(library.appeal)
+    clips = [(video, range(*library.clips(video).indices(len(score)))) for video in range(len(library.video_ids))]
+    table = {
+        "video_id": [library.video_ids[video] for video, rows in clips for _ in rows],
+        "clip_index": [clip for _, rows in clips for clip in range(len(rows))],
+        "score": pa.array(score.astype(np.float32)),
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def test_from_labels_to_a_fusion_that_holds_and_back(system: System, tmp_path: Path) -> None:
+    """Learned, let through or refused by the gate, promoted whatever it said, and rolled back to the built-in one."""
+    variables = {"HIGHLIGHTS_LEARNING__RELEASES_DIR": str(tmp_path / "releases")}
+    sent = system.send_simulated(20_000)
+    system.start_worker()
+    system.wait_for(sent)
+    made = system.run("retrain", "--fusion", "--labels", str(_label(system, tmp_path / "l.parquet")), "--json", **variables)
+    assert made.returncode == 0, made.stderr
+    manifest = json.loads(made.stdout)
+    assert manifest["counts"]["held_out_pairs"] >= 50
+    assert set(manifest["metrics"]) >= {"the built-in fusion"}
+    promoted = system.run("releases", "promote", manifest["release"], "--kind", "fusion", **variables)
+    assert promoted.returncode == 0, promoted.stderr
+    eventually(lambda: _shown(system) == {manifest["release"]}, f"the release in all rows; {system.log}")
+    assert system.audit().differences == 0
+    assert system.run("releases", "rollback", "--kind", "fusion", **variables).returncode == 0
+    eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
+    assert system.run("retrain", "--fusion", **variables).returncode != 0
