@@ -116,15 +116,27 @@ def behaviour_opinion(sessions: Floats, clip_index: NDArray[np.int64], prior: Ra
         clip_index: [n].
         prior: as fitted.
     """
-    exposures = sessions[PLAY]
-    seen = exposures > 0
-    strength, points = prior.strength[:, None], _POINTS_OF_ONE_SD[:, None]
-    chance = strength / np.where(seen, exposures, 1.0)
-    normal = (1.0 + chance) * _shrunken_normal_score(sessions, position_bin(clip_index), prior)
+    seen, points = sessions[PLAY] > 0, _POINTS_OF_ONE_SD[:, None]
+    normal, chance = behaviour_evidence(sessions, clip_index, prior)
     precision = np.where(seen, 1.0 / (points**2 * (_MISFIT[:, None] + chance)), 0.0)
     total = precision.sum(axis=0)
     mean = np.where(seen, (precision * (MIDDLE + points * normal)).sum(axis=0) / np.where(seen, total, 1.0), MIDDLE)
     return mean, total
+
+
+def behaviour_evidence(sessions: Floats, clip_index: NDArray[np.int64], prior: RatePrior) -> tuple[Floats, Floats]:
+    """Return the normal scores of n clips' rates among the true rates that are usual there, and the variances of their chance.
+
+    Both are [kinds of a rate, n], and mean nothing where there is no exposure.
+
+    Args:
+        sessions: [kinds, n] effective distinct sessions.
+        clip_index: [n].
+        prior: as fitted.
+    """
+    exposures = sessions[PLAY]
+    chance = prior.strength[:, None] / np.where(exposures > 0, exposures, 1.0)
+    return (1.0 + chance) * _shrunken_normal_score(sessions, position_bin(clip_index), prior), chance
 
 
 def _shrunken_normal_score(sessions: Floats, bins: NDArray[np.int64], prior: RatePrior) -> Floats:

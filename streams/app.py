@@ -13,7 +13,7 @@ from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
 from schemas.exclusions import Excluded, ExclusionKind
-from schemas.topics import EXCLUSIONS, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
+from schemas.topics import EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from scoring.statistics.aggregation import APPLIED, DUPLICATE, EXCLUDED
 from scoring.statistics.pace import PaceWatch
 from streams import metrics
@@ -64,6 +64,7 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
     supervised_topic: str
     exclusions_topic: str
     ranker_topic: str
+    fusion_topic: str
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Start without partitions."""
@@ -89,6 +90,7 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
             found[TP(self.supervised_topic, partition)] = state.ledger.supervised_offset + 1
             found[TP(self.exclusions_topic, partition)] = state.wanted_offset + 1
             found[TP(self.ranker_topic, partition)] = state.ledger.ranker_offset + 1
+            found[TP(self.fusion_topic, partition)] = state.ledger.fusion_offset + 1
         return found
 
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
@@ -163,6 +165,12 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
         if state:
             state.apply_ranker(event.value)
 
+    async def apply_fusion(self, event: EventT) -> None:
+        """Swap to the fusions of one chunk."""
+        state = self._state_of(event)
+        if state:
+            state.apply_fusion(event.value)
+
     async def note_exclusions(self, event: EventT) -> None:
         """Take note of one chunk of exclusions."""
         state = self._state_of(event)
@@ -206,6 +214,7 @@ def create_app(settings: Settings, partitions: int, client: Client) -> Highlight
     app.interactions_topic = topic_name(kafka, INTERACTIONS)
     app.supervised_topic = topic_name(kafka, SUPERVISED_SCORES)
     app.ranker_topic = topic_name(kafka, RANKER_SCORES)
+    app.fusion_topic = topic_name(kafka, FUSION_RELEASES)
     table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://state", partitions=partitions)
     app.store = table.data
     app.sinks = Sinks(settings, client)
@@ -227,6 +236,10 @@ def _declare_agents(app: HighlightsApp) -> None:
     @app.agent(app.topic(app.ranker_topic, schema=_ChunkSchema()), name="ranker-scores")
     async def ranker_scores(stream: StreamT) -> None:
         await _consume(app, stream, app.apply_ranker)
+
+    @app.agent(app.topic(app.fusion_topic, schema=_ChunkSchema()), name="fusion-releases")
+    async def fusion_releases(stream: StreamT) -> None:
+        await _consume(app, stream, app.apply_fusion)
 
     @app.agent(app.topic(app.exclusions_topic, schema=_ChunkSchema()), name="exclusions")
     async def exclusions(stream: StreamT) -> None:

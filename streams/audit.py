@@ -136,6 +136,7 @@ def _compare_ledgers(expected: Ledger, found: Ledger) -> list[Difference]:
         "missing",
         "newest_ms",
         "ranker_release",
+        "fusion",
         "prior",
     ):
         wanted, is_now = getattr(expected, name), getattr(found, name)
@@ -193,6 +194,7 @@ def _compare_rows(client: Client, rows: pa.Table, ledger: Ledger) -> tuple[list[
             or row["supervised_offset"] > ledger.supervised_offset
             or row["prior_offset"] > ledger.prior.fitted_offset
             or row["ranker_offset"] > ledger.ranker_offset
+            or row["fusion_offset"] > ledger.fusion_offset
             or epoch_of(row["version"]) > ledger.epoch
         ):
             in_flight += 1

@@ -22,12 +22,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.errors import StateError
 from schemas.exclusions import Excluded, ExclusionKind
+from schemas.fusion import FusionRelease
 from scoring.rates import RatePrior
 from scoring.statistics.pages import PAGE_DTYPE, Pages
 from scoring.statistics.sessions import SESSION_DTYPE
 
-LEDGER_VERSION: Final = 3
-"""2 has the fields from `epoch` on, 3 those of the ranker; 1 and 2 are still read."""
+LEDGER_VERSION: Final = 4
+"""2 has the fields from `epoch` on, 3 those of the ranker, 4 those of the fusion; all of them are still read."""
 PAGE, SEGMENT, EXCLUSION, LEDGER = b"P", b"S", b"X", b"L"
 BLOCK_OFFSETS: Final = 1 << 16
 _SEGMENT_KEY = struct.Struct(">cQI")
@@ -116,6 +117,10 @@ class Ledger(BaseModel):
     """The release that the ranker scores are of; empty where there are none."""
     ranker_offset: int = -1
     """In topic ranker-scores, of the message that let it hold."""
+    fusion: FusionRelease | None = None
+    """The release that the scores are fused by, whole; None while none was sent, and the built-in fusion holds."""
+    fusion_offset: int = -1
+    """In topic fusion-releases, of its message."""
 
 
 def page_record(video_id: bytes, page: NDArray[np.void]) -> Record:

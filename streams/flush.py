@@ -17,7 +17,7 @@ from faust.types import TP
 
 from schemas.clickhouse import CLIP_SCORES, RATE_PRIORS, SUPERVISED_OUTPUTS
 from schemas.errors import DeliveryError, FencedError, StateError
-from schemas.topics import DEAD_LETTERS, EXCLUSIONS, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
+from schemas.topics import DEAD_LETTERS, EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from streams import clickhouse, metrics
 from streams.changelog import Ledger
 from streams.kafka import changelog_name, topic_name
@@ -103,6 +103,7 @@ class Flusher:
         self._supervised = topic_name(settings.kafka, SUPERVISED_SCORES)
         self._exclusions = topic_name(settings.kafka, EXCLUSIONS)
         self._ranker = topic_name(settings.kafka, RANKER_SCORES)
+        self._fusion = topic_name(settings.kafka, FUSION_RELEASES)
 
     async def run(self, should_stop: Callable[[], bool], sleep: Callable[[float], Awaitable[Any]]) -> None:
         """Flush at the set interval."""
@@ -192,6 +193,7 @@ class Flusher:
             self._supervised: ledger.supervised_offset,
             self._exclusions: ledger.exclusions_offset,
             self._ranker: ledger.ranker_offset,
+            self._fusion: ledger.fusion_offset,
         }
         self._untold.update({TP(topic, ledger.partition): offset + 1 for topic, offset in places.items() if offset >= 0})
 

@@ -69,11 +69,13 @@ def set_partitions(states: Mapping[int, PartitionState], ends: Mapping[int, int 
     _keep(metrics.LAG, known)
     _keep(metrics.STOPPED, {(str(partition),) for partition in states})
     _keep(metrics.RELEASE, {(str(partition), state.ledger.ranker_release) for partition, state in states.items()})
+    _keep(metrics.FUSION, {(str(partition), state.statistics.fusion.version) for partition, state in states.items()})
     for partition, state in states.items():
         end = ends[partition]
         if end is not None:
             metrics.LAG.labels(partition).set(max(0, end - state.ledger.applied_offset - 1))
         metrics.RELEASE.labels(partition, state.ledger.ranker_release).set(1)
+        metrics.FUSION.labels(partition, state.statistics.fusion.version).set(1)
 
 
 def _keep(gauge: Gauge, wanted: Set[tuple[str, ...]]) -> None:

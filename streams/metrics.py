@@ -84,6 +84,9 @@ STATE_BYTES = _gauge("highlights_state_bytes", "bytes", "Memory of statistics pa
 RELEASE = _gauge(
     "highlights_ranker_release", "1", "The ranker release that holds in a partition; empty: none.", "partition", "release"
 )
+FUSION = _gauge(
+    "highlights_fusion_release", "1", "The fusion that holds in a partition: a release or the built-in.", "partition", "release"
+)
 
 # So that a rate is 0, and not absent, before the first.
 for _fate in ("applied", "duplicate", "excluded"):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from schemas.errors import StateError
 from schemas.exclusions import Excluded
-from schemas.topics import INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
+from schemas.topics import FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from streams.changelog import Ledger
 from streams.chunk_reading import read_chunks
 from streams.kafka import topic_name
@@ -48,6 +48,7 @@ def catch_up(
     """Go on with the computation of a state, up to the offsets of another ledger; its dead letters are not to be sent."""
     supervised, source = topic_name(settings.kafka, SUPERVISED_SCORES), topic_name(settings.kafka, INTERACTIONS)
     _catch_up_ranker(settings, state, until)
+    _catch_up_fusion(settings, state, until)
     last_supervised, last = (until.supervised_offset, until.applied_offset) if until else (None, None)
     for chunk in read_chunks(settings.kafka, supervised, state.partition, state.ledger.supervised_offset + 1, last_supervised):
         state.apply_supervised(chunk)
@@ -69,6 +70,18 @@ def _catch_up_ranker(settings: Settings, state: PartitionState, until: Ledger | 
     state.forget_dead_letters()
     if until and state.ledger.ranker_offset != until.ranker_offset:
         state.swap_ranker(until.ranker_release, until.ranker_offset)
+
+
+def _catch_up_fusion(settings: Settings, state: PartitionState, until: Ledger | None) -> None:
+    """Go on with the fusions. A message that a later one has replaced may be gone by compaction: the ledger has it whole."""
+    topic, last = topic_name(settings.kafka, FUSION_RELEASES), until.fusion_offset if until else None
+    if last is not None and last <= state.ledger.fusion_offset:
+        return
+    for chunk in read_chunks(settings.kafka, topic, state.partition, state.ledger.fusion_offset + 1, last):
+        state.apply_fusion(chunk)
+    state.forget_dead_letters()
+    if until and state.ledger.fusion_offset != until.fusion_offset:
+        state.swap_fusion(until.fusion, until.fusion_offset)
 
 
 def check_whole(state: PartitionState, ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from streams import changelog
 from streams.kafka import changelog_name
 from streams.reading import read
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState, StateKey, fusion_state
 
 
 def recover(settings: Settings, partition: int, partitions: int) -> PartitionState:
@@ -58,6 +58,7 @@ def state_of(records: Mapping[bytes, bytes], partition: int, partitions: int, ke
     statistics = state.statistics
     statistics.prior = ledger.prior.to_prior()
     statistics.ranker = RankerState(ledger.ranker_release, ledger.ranker_offset)
+    statistics.fusion = fusion_state(ledger.fusion, ledger.fusion_offset)
     statistics.clock.newest_ms[0], statistics.clock.searching[0] = ledger.newest_ms, ledger.searching
     _put_sessions(state, {name: value for name, value in records.items() if name[:1] == changelog.SEGMENT})
     state.take_as_written()

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from schemas.interactions import FAST_FORWARD, KINDS, PLAY, REWIND, SHARE
 from schemas.supervised import SupervisedOutput
-from scoring.fusion import FUSION_VERSION
 from scoring.rates import SIGNAL_KINDS, RatePrior
 from scoring.statistics.partition import ClipSelection, PartitionStatistics
 
@@ -18,7 +17,7 @@ _EPOCH_SHIFT: Final = 48
 
 def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection, epoch: int) -> pa.Table:
     """Return the rows of table `clip_scores` of n clips, of the state's epoch."""
-    ranker = statistics.ranker
+    ranker, fusion = statistics.ranker, statistics.fusion
     pages, row, clip = statistics.pages, clips.row, clips.clip
     signals, fused = statistics.fuse(clips)
     counts = pages.counts[row, :, clip]
@@ -52,10 +51,11 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection, epoch
         "source_offset": source_offset,
         "supervised_offset": supervised_offset,
         "prior_offset": prior_offset,
-        "fusion_version": _constant(FUSION_VERSION, len(row)),
+        "fusion_version": _constant(fusion.version, len(row)),
         "ranker_offset": np.full(len(row), ranker.offset, np.int64),
+        "fusion_offset": np.full(len(row), fusion.offset, np.int64),
         "ranker_release": pa.array(np.where(np.isnan(signals.ranker_mean), "", ranker.release), pa.string()),
-        "version": version_of(epoch, source_offset, supervised_offset, prior_offset, ranker.offset),
+        "version": version_of(epoch, source_offset, supervised_offset, prior_offset, ranker.offset, fusion.offset),
     }
     return pa.table(columns)
 
@@ -66,9 +66,10 @@ def version_of(
     supervised_offset: NDArray[np.int64],
     prior_offset: NDArray[np.int64],
     ranker_offset: int,
+    fusion_offset: int,
 ) -> NDArray[np.uint64]:
     """Return the rows' versions: they grow with the epoch, and in one with the sum of offsets, of which each only grows."""
-    offsets = source_offset + 1 + supervised_offset + 1 + prior_offset + ranker_offset + 1
+    offsets = source_offset + 1 + supervised_offset + 1 + prior_offset + ranker_offset + 1 + fusion_offset + 1
     return ((epoch << _EPOCH_SHIFT) + offsets).astype(np.uint64)
 
 

@@ -13,14 +13,17 @@ from pydantic import ValidationError
 from schemas.columns import decode
 from schemas.dead_letters import Reason, Rejection, rejection_of
 from schemas.exclusions import Excluded, ExclusionKind, judge
+from schemas.fusion import FusionRelease, judge_fusion
 from schemas.hashing import hash_key
 from schemas.ranker import RankerScores, judge_ranker
 from schemas.supervised import SupervisedOutput
+from scoring.fusion import FUSION_VERSION
+from scoring.learned_fusion.live import model_of
 from scoring.statistics import aggregation
 from scoring.statistics.aggregation import Rules
 from scoring.statistics.exclusions import Exclusions
 from scoring.statistics.pace import PaceWatch
-from scoring.statistics.partition import PartitionStatistics, RankerState, next_fit_after
+from scoring.statistics.partition import FusionState, PartitionStatistics, RankerState, next_fit_after
 from scoring.statistics.sessions import BUCKETS
 from streams import changelog
 from streams.changelog import BLOCK_OFFSETS, Ledger, LedgerPrior, Record
@@ -258,6 +261,24 @@ class PartitionState:
         self.ledger.ranker_release, self.ledger.ranker_offset, self._touched = release, offset, True
         self._staged.clear()
 
+    def apply_fusion(self, chunk: Chunk) -> None:
+        """Swap to each release of a fusion in a chunk. Releases that held before are skipped."""
+        for row in np.flatnonzero(chunk.offsets > self.ledger.fusion_offset).tolist():
+            value = chunk.values[row]
+            if value is None:
+                continue
+            said = judge_fusion(chunk.keys[row], value)
+            if isinstance(said, Rejection):
+                self._dead_letters.append(dead_letter(chunk, row, said))
+                self._touched = True
+            else:
+                self.swap_fusion(said, int(chunk.offsets[row]))
+
+    def swap_fusion(self, release: FusionRelease | None, offset: int) -> None:
+        """Let a fusion hold, from the message at an offset on."""
+        self.statistics.swap_fusion(fusion_state(release, offset))
+        self.ledger.fusion, self.ledger.fusion_offset, self._touched = release, offset, True
+
     def note_exclusions(self, chunk: Chunk) -> None:
         """Take note of a chunk of exclusions; a state computed without those whom they name is to take this one's place."""
         for row in np.flatnonzero(chunk.offsets > self.wanted_offset).tolist():
@@ -378,6 +399,13 @@ class PartitionState:
         self._obsolete_keys |= old
         self.segment_keys = (self.segment_keys | {record.key for record in new}) - old
         return new
+
+
+def fusion_state(release: FusionRelease | None, offset: int) -> FusionState:
+    """Return the fusion that a release says."""
+    if release is None or release.fusion is None:
+        return FusionState(FUSION_VERSION, offset)
+    return FusionState(release.release, offset, model_of(release.fusion))
 
 
 def _ranker_columns(scores: RankerScores) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.exclusions import Exclusion
+from schemas.fusion import FusionRelease
 from schemas.interactions import Interaction
 from schemas.ranker import RankerScores
 from schemas.supervised import SupervisedOutput
@@ -16,6 +17,7 @@ from schemas.weak_pairs import WeakPairs
 INTERACTIONS: Final = "interactions"
 SUPERVISED_SCORES: Final = "supervised-scores"
 RANKER_SCORES: Final = "ranker-scores"
+FUSION_RELEASES: Final = "fusion-releases"
 EXCLUSIONS: Final = "exclusions"
 WEAK_PAIRS: Final = "weak-pairs"
 DEAD_LETTERS: Final = "dead-letters"
@@ -24,6 +26,7 @@ MODELS: Final[dict[str, type[BaseModel]]] = {
     INTERACTIONS: Interaction,
     SUPERVISED_SCORES: SupervisedOutput,
     RANKER_SCORES: RankerScores,
+    FUSION_RELEASES: FusionRelease,
     EXCLUSIONS: Exclusion,
     WEAK_PAIRS: WeakPairs,
 }

@@ -86,15 +86,24 @@ class FusionModel:
             signals: k signals in the order of `names`.
         """
         opinion, precision = self.opinions(signals)
-        total = precision.sum(axis=0)
-        with np.errstate(divide="ignore"):
-            trust = self.variance / (self.variance + self.shared + 1.0 / total)
-        parts = trust * precision / np.where(total > 0, total, 1.0) * np.nan_to_num(opinion - self.mean)
+        trust, weight = self._weighed(precision)
+        parts = weight * np.nan_to_num(opinion - self.mean)
         worth = self.mean + parts.sum(axis=0)
         sd = np.sqrt(self.variance * (1.0 - trust))
         half = self.half_width * sd
         low, high = (np.clip(worth + sign * half, 0.0, MAX_SCORE) for sign in (-1, 1))
         return LearnedScore(worth, sd, low, high, parts)
+
+    def weights(self, signals: SignalTable) -> Floats:
+        """Return the weight of each signal's opinion, [k, n]; what they lack to 1 is the weight of the library's mean."""
+        return self._weighed(self.opinions(signals)[1])[1]
+
+    def _weighed(self, precision: Floats) -> tuple[Floats, Floats]:
+        """Return the trust in the pooled opinion, [n], and each signal's part of it, [k, n]."""
+        total = precision.sum(axis=0)
+        with np.errstate(divide="ignore"):
+            trust = self.variance / (self.variance + self.shared + 1.0 / total)
+        return trust, trust * precision / np.where(total > 0, total, 1.0)
 
     def opinions(self, signals: SignalTable) -> tuple[Floats, Floats]:
         """Return each signal's opinion in points, NaN where it is missing, and its precision, 0 there; both [k, n]."""

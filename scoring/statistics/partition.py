@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from schemas.columns import InteractionColumns
 from schemas.hashing import hash_text
-from scoring.fusion import Fused, Signals, fuse
+from scoring.fusion import FUSION_VERSION, Fused, Signals, fuse
+from scoring.learned_fusion.live import fuse_learned
+from scoring.learned_fusion.model import FusionModel
 from scoring.rates import RatePrior, first_prior, fit_prior
 from scoring.statistics.aggregation import EXCLUDED, MOST_PAGES_OF_A_RANGE, WAITING, Clock, Rules, apply
 from scoring.statistics.decay import effective_count
@@ -44,6 +46,17 @@ class RankerState(NamedTuple):
     """Of the message that let it hold."""
 
 
+class FusionState(NamedTuple):
+    """Which fusion holds."""
+
+    version: str = FUSION_VERSION
+    """Name of the release, or of the built-in formula."""
+    offset: int = NEVER
+    """Of the message that let it hold."""
+    model: FusionModel | None = None
+    """None for the built-in one."""
+
+
 class ClipSelection(NamedTuple):
     """n clips: rows of pages and clips within them."""
 
@@ -75,6 +88,7 @@ class PartitionStatistics:
         self.clock = Clock(np.full(1, NEVER), np.zeros(1, np.int64))
         self.prior: RatePrior = first_prior()
         self.ranker = RankerState()
+        self.fusion = FusionState()
         self.video_ids: dict[int, bytes] = {}
         self._rows_of_video: defaultdict[int, list[int]] = defaultdict(list)
 
@@ -163,7 +177,8 @@ class PartitionStatistics:
     def fuse(self, clips: ClipSelection) -> tuple[Signals, Fused]:
         """Return the signals of n clips and the fused scores made of them."""
         signals = self.signals(clips)
-        return signals, fuse(signals, self.prior)
+        model = self.fusion.model
+        return signals, fuse_learned(model, signals, self.prior) if model else fuse(signals, self.prior)
 
     def cache_supervised(self, video_id: bytes, clip_index: NDArray[np.int64], values: NDArray[np.float32], offset: int) -> None:
         """Take the supervised outputs of one video in place of what was cached of it.
@@ -208,6 +223,11 @@ class PartitionStatistics:
         for video_id, (clip_index, values) in scores.items():
             self._put_ranker(video_id, clip_index, values)
         self.ranker = state
+        self.mark_known()
+
+    def swap_fusion(self, state: FusionState) -> None:
+        """Let another fusion hold; every known clip is to be published again."""
+        self.fusion = state
         self.mark_known()
 
     def _put_ranker(self, video_id: bytes, clip_index: NDArray[np.int64], values: NDArray[np.float32]) -> None:

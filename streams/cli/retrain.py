@@ -5,6 +5,7 @@ import re
 import time
 import warnings
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from schemas.errors import ConfigurationError, HighlightsError
 from streams import clickhouse
+from streams.cli import fusion_releases
 from streams.cli.environment import load_settings
 from streams.cli.output import console, errors, print_json
 from streams.kafka import ensure_topics
@@ -28,6 +30,16 @@ app = typer.Typer(
 )
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+
+class Kind(StrEnum):
+    """What is released."""
+
+    RANKER = "ranker"
+    FUSION = "fusion"
+
+
+KindOption = Annotated[Kind, typer.Option(help="Which releases: of rankers, or of learned fusions.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed and the same state make the same release.")]
 _NICENESS = 10
 """Workers on the same machine go first."""
@@ -40,6 +52,7 @@ def retrain(
     labels: Annotated[
         Path | None, typer.Option(help="File of scored clips to learn from, too: video_id, clip_index, score (.parquet, .npz).")
     ] = None,
+    fusion: Annotated[bool, typer.Option("--fusion", help="Learn a fusion from --labels, and no ranker.")] = False,
     seed: SeedOption = 1,
     json: JsonOption = False,
 ) -> None:
@@ -48,13 +61,19 @@ def retrain(
     Builds weak pairs from the workers' state, trains, judges the new ranker by pairs of videos that it has not seen, and sends
     the scores to the workers. With --every, the time of the last try is in the folder of releases, so that a restart changes
     nothing. With --labels, annotators' scores (0-10) of some of the library's clips are learned together with the pairs, and
-    held-out labels judge, too. Needs the extra `training`.
+    held-out labels judge, too. Needs the extra `training`. With --fusion, what each signal is worth is learned from the labels
+    instead; it holds unless it is worse than the built-in fusion or than the best single signal.
 
     Example: `highlights retrain --labels clips.parquet`
     """
     settings = load_settings()
     period = period_of(every)
     os.nice(_NICENESS)
+    if fusion:
+        if period:
+            raise typer.BadParameter("--every is of rankers: a fusion is learned when there are new labels")
+        fusion_releases.learn(settings, labels, seed, json)
+        return
     while True:
         _wait_until_due(settings, period)
         try:
@@ -88,9 +107,13 @@ def pairs(json: JsonOption = False) -> None:
 
 
 @app.command("list")
-def list_releases(json: JsonOption = False) -> None:
+def list_releases(kind: KindOption = Kind.RANKER, json: JsonOption = False) -> None:
     """List all releases, the oldest first; the one that holds has a star."""
-    releases = _releases(load_settings())
+    settings = load_settings()
+    if kind is Kind.FUSION:
+        fusion_releases.print_list(settings, json)
+        return
+    releases = _releases(settings)
     current, found = releases.current, releases.manifests()
     if json:
         print_json([_brief(manifest) | {"current": manifest.release == current} for manifest in found])
@@ -120,15 +143,25 @@ def show(
 
 
 @app.command()
-def promote(release: Annotated[str, typer.Argument(help="Its name, as the list shows it.")], json: JsonOption = False) -> None:
+def promote(
+    release: Annotated[str, typer.Argument(help="Its name, as the list shows it; `built-in` is a fusion, too.")],
+    kind: KindOption = Kind.RANKER,
+    json: JsonOption = False,
+) -> None:
     """Let a release hold, whatever the gate said of it."""
-    _promote(load_settings(), release, json)
+    if kind is Kind.FUSION:
+        fusion_releases.promote(load_settings(), release, json)
+    else:
+        _promote(load_settings(), release, json)
 
 
 @app.command()
-def rollback(json: JsonOption = False) -> None:
+def rollback(kind: KindOption = Kind.RANKER, json: JsonOption = False) -> None:
     """Let the release hold again that the current one took the place of."""
     settings = load_settings()
+    if kind is Kind.FUSION:
+        fusion_releases.rollback(settings, json)
+        return
     releases = _releases(settings)
     parent = releases.manifest(releases.current).parent if releases.current else None
     if parent is None:

@@ -6,7 +6,7 @@ the same offsets has the same snapshot, to the bit.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -68,24 +68,44 @@ def take_snapshot(settings: Settings, partitions: int) -> Snapshot:
         StateError: a changelog is not whole, or was made under other rules.
         DeliveryError: Kafka does not answer.
     """
-    names: list[str] = []
-    indices: list[NDArray[np.int64]] = []
+    return snapshot_of(settings, recover_all(settings, partitions))
+
+
+def recover_all(settings: Settings, partitions: int) -> list[PartitionState]:
+    """Return the newest state of each partition; raises what `take_snapshot` raises."""
+    return [recover(settings, partition, partitions) for partition in range(partitions)]
+
+
+def snapshot_of(settings: Settings, states: Sequence[PartitionState]) -> Snapshot:
+    """Return the library as the states of all partitions have it."""
     counts: list[NDArray[np.uint32]] = []
     outputs: dict[str, SupervisedOutput] = {}
-    parts = []
-    for partition in range(partitions):
-        state = recover(settings, partition, partitions)
+    for state in states:
+        known, pages = state.statistics.known_clips(), state.statistics.pages
+        counts.append(pages.counts[known.row, :, known.clip].T)
+        outputs |= _outputs(settings, state.partition, state.ledger.supervised_offset)
+    videos, video, clip_index = _clips(states)
+    order = np.lexsort((clip_index, video))
+    columns = np.concatenate(counts, axis=1)[:, order]
+    return Snapshot(videos, video[order], clip_index[order], columns, outputs, tuple(map(_part, states)))
+
+
+def order_of(states: Sequence[PartitionState]) -> NDArray[np.int64]:
+    """Return where a snapshot's clips are among the known clips of its states, one partition after another, [n]."""
+    _, video, clip_index = _clips(states)
+    return np.lexsort((clip_index, video))
+
+
+def _clips(states: Sequence[PartitionState]) -> tuple[list[str], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the videos, sorted, and of each known clip the place of its video and its place in it."""
+    names: list[str] = []
+    indices: list[NDArray[np.int64]] = []
+    for state in states:
         known, pages = state.statistics.known_clips(), state.statistics.pages
         names += [state.statistics.video_ids[video].decode() for video in pages.video[known.row].tolist()]
         indices.append(pages.page_index[known.row] * CLIPS_PER_PAGE + known.clip)
-        counts.append(pages.counts[known.row, :, known.clip].T)
-        outputs |= _outputs(settings, partition, state.ledger.supervised_offset)
-        parts.append(_part(state))
     videos, video = np.unique(np.array(names, np.str_), return_inverse=True)
-    clip_index = np.concatenate(indices)
-    order = np.lexsort((clip_index, video))
-    columns = np.concatenate(counts, axis=1)[:, order]
-    return Snapshot(videos.tolist(), video[order], clip_index[order], columns, outputs, tuple(parts))
+    return videos.tolist(), video, np.concatenate(indices)
 
 
 def _part(state: PartitionState) -> PartitionPart:

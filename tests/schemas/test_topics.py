@@ -11,7 +11,7 @@ from schemas.clickhouse import migrations
 from schemas.columns import decode
 from schemas.dead_letters import Reason, rejection_of
 from schemas.hashing import hash_key
-from schemas.topics import DEAD_LETTERS, EXCLUSIONS, INTERACTIONS, MODELS, RANKER_SCORES, topics
+from schemas.topics import DEAD_LETTERS, EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, MODELS, RANKER_SCORES, topics
 
 _KEY = hash_key(bytes(range(16)))
 _ANY_SIZE = 1 << 16
@@ -74,7 +74,7 @@ def test_topics_that_are_joined_have_the_same_partitions() -> None:
     """Topics with the same key, or in which a message has a video's or every partition, have as many partitions."""
     by_key: defaultdict[str, set[int]] = defaultdict(set)
     for topic in topics().values():
-        key = "video_id" if topic.name in (DEAD_LETTERS, EXCLUSIONS, RANKER_SCORES) else topic.key.split(" ")[0]
+        key = "video_id" if topic.name in (DEAD_LETTERS, EXCLUSIONS, FUSION_RELEASES, RANKER_SCORES) else topic.key.split(" ")[0]
         by_key[key].add(topic.partitions)
     assert {key: len(partitions) for key, partitions in by_key.items()} == {"video_id": 1}
 

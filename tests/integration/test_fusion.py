@@ -1,0 +1,92 @@
+"""Learned fusions on the real servers: swapped to while workers live, and die."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.stats import rankdata
+
+from scoring.fusion import FUSION_VERSION
+from scoring.learned_fusion.live import numbers_of
+from streams.learning.fusion_topic import BUILT_IN, publish_fusion
+from tests.integration.running import System, eventually
+from tests.scoring.learned_fusion.worlds import learned
+
+
+def _shown(system: System) -> set[str]:
+    return {version for (version,) in system.client.query("SELECT DISTINCT fusion_version FROM fused_scores").result_rows}
+
+
+def _let_hold(system: System, release: str, seed: int) -> None:
+    publish_fusion(system.settings, system.partitions, release, numbers_of(learned(seed)))
+
+
+def test_a_worker_killed_in_the_middle_of_a_swap_comes_back_right(system: System) -> None:
+    """Killed as it swaps: all rows name the new fusion in the end, and the audit computes the same with it."""
+    sent = system.send_simulated(20_000)
+    worker = system.start_worker()
+    system.wait_for(sent)
+    assert _shown(system) == {FUSION_VERSION}
+    _let_hold(system, "f1", seed=0)
+    eventually(lambda: _shown(system) == {"f1"}, f"f1 in all rows; {system.log}")
+    assert system.audit().differences == 0
+    sent += system.send_simulated(5_000, seed=2)
+    _let_hold(system, "f2", seed=1)
+    eventually(lambda: "f2" in _shown(system), f"a swap that has begun; {system.log}")
+    worker.kill()
+    worker.wait()
+    system.start_worker()
+    eventually(lambda: _shown(system) == {"f2"}, f"f2 in all rows; {system.log}")
+    system.assert_exact(sent)
+
+
+def test_the_built_in_fusion_can_be_gone_back_to(system: System) -> None:
+    """Its scores are those that there were before any release, under versions that are later."""
+    sent = system.send_simulated(10_000)
+    system.start_worker()
+    system.wait_for(sent)
+    query = "SELECT video_id, clip_index, score, worth, score_low, score_high FROM fused_scores ORDER BY ALL"
+    before = system.client.query(query).result_rows
+    _let_hold(system, "f1", seed=0)
+    eventually(lambda: _shown(system) == {"f1"}, f"f1 in all rows; {system.log}")
+    assert system.client.query(query).result_rows != before
+    publish_fusion(system.settings, system.partitions, BUILT_IN, None)
+    eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
+    assert system.client.query(query).result_rows == before
+    assert system.audit().differences == 0
+
+
+def _label(system: System, path: Path) -> Path:
+    """Write the true appeal of all clips of the simulated library, spread evenly over 0-10."""
+    library = system.source(1).library
+    score = 10 * rankdata(library.appeal) / len(library.appeal)
+    clips = [(video, range(*library.clips(video).indices(len(score)))) for video in range(len(library.video_ids))]
+    table = {
+        "video_id": [library.video_ids[video] for video, rows in clips for _ in rows],
+        "clip_index": [clip for _, rows in clips for clip in range(len(rows))],
+        "score": pa.array(score.astype(np.float32)),
+    }
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def test_from_labels_to_a_fusion_that_holds_and_back(system: System, tmp_path: Path) -> None:
+    """Learned, let through or refused by the gate, promoted whatever it said, and rolled back to the built-in one."""
+    variables = {"HIGHLIGHTS_LEARNING__RELEASES_DIR": str(tmp_path / "releases")}
+    sent = system.send_simulated(20_000)
+    system.start_worker()
+    system.wait_for(sent)
+    made = system.run("retrain", "--fusion", "--labels", str(_label(system, tmp_path / "l.parquet")), "--json", **variables)
+    assert made.returncode == 0, made.stderr
+    manifest = json.loads(made.stdout)
+    assert manifest["counts"]["held_out_pairs"] >= 50
+    assert set(manifest["metrics"]) >= {"the built-in fusion"}
+    promoted = system.run("releases", "promote", manifest["release"], "--kind", "fusion", **variables)
+    assert promoted.returncode == 0, promoted.stderr
+    eventually(lambda: _shown(system) == {manifest["release"]}, f"the release in all rows; {system.log}")
+    assert system.audit().differences == 0
+    assert system.run("releases", "rollback", "--kind", "fusion", **variables).returncode == 0
+    eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
+    assert system.run("retrain", "--fusion", **variables).returncode != 0
