@@ -264,10 +264,10 @@ class PartitionState:
     def apply_fusion(self, chunk: Chunk) -> None:
         """Swap to each release of a fusion in a chunk. Releases that held before are skipped."""
         for row in np.flatnonzero(chunk.offsets > self.ledger.fusion_offset).tolist():
-            value = chunk.values[row]
+            value = chunk.values.item(row)
             if value is None:
                 continue
-            said = judge_fusion(chunk.keys[row], value)
+            said = judge_fusion(chunk.keys.item(row), value)
             if isinstance(said, Rejection):
                 self._dead_letters.append(dead_letter(chunk, row, said))
                 self._touched = True

@@ -30,7 +30,7 @@ def _release(name: str, seed: int = 0) -> bytes:
 
 def _chunk(values: Sequence[bytes], first: int = 0, key: bytes = CURRENT_KEY) -> Chunk:
     messages = [Message(first + offset, START_MS, value) for offset, value in enumerate(values)]
-    return chunk_of(messages, "fusion-releases")._replace(keys=[key] * len(values))
+    return chunk_of(messages, "fusion-releases", [key] * len(values))
 
 
 def _state(*values: bytes) -> PartitionState:
