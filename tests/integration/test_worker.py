@@ -56,9 +56,9 @@ def test_sigterm_flushes_everything_and_ends_well(system: System) -> None:
 
 def test_kill_and_restart_count_once(system: System) -> None:
     """A worker killed in the middle, again and again, leaves the same scores as one that was not."""
-    sent = system.send_simulated(60_000)
-    before = -1
-    for _ in range(3):
+    sent, before = 0, -1
+    for seed in range(3):
+        sent += system.send_simulated(60_000, seed)
         worker = system.start_worker()
         eventually(lambda before=before: system.committed() > before, "progress")
         worker.kill()
