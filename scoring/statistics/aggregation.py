@@ -83,7 +83,7 @@ def _roll_eras(pages, row, clip, era):  # type: ignore[no-untyped-def]
     pages.era[row, clip] = era
 
 
-@compiled
+@inlined
 def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[no-untyped-def]
     """Count one session for each clip in the bits `new` of a page."""
     era = era_of(time_ms, half_life_ms)
@@ -102,7 +102,7 @@ def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[
     pages.changed[row] = True
 
 
-@compiled
+@inlined
 def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):  # type: ignore[no-untyped-def]
     """Count a session for a range of clips, as of time `count_ms`; returns the number of pages where that was new."""
     first, last = span
@@ -126,7 +126,7 @@ def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):
     return fresh
 
 
-@compiled
+@inlined
 def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before_ms):  # type: ignore[no-untyped-def]
     """Apply one valid interaction; returns its fate."""
     kind, video, session = columns.kind[row], columns.video[row], columns.session[row]
