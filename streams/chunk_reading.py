@@ -16,7 +16,8 @@ from streams.settings import KafkaSettings
 
 _FETCH_BYTES: Final = 4 << 20
 _FETCH_WAIT_MS: Final = 200
-_IDLE_S: Final = 30.0
+_PATIENCE_S: Final = 30.0
+_PAUSE_S: Final = 0.2
 
 
 def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int, last: int | None = None) -> Iterator[Chunk]:
@@ -45,9 +46,24 @@ def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int,
 
 
 async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
-    servers = connection(settings)["bootstrap.servers"]
-    reader = AIOKafkaConsumer(
-        bootstrap_servers=servers,
+    """Return a reader; a broker that is on its way back is waited for."""
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+    while True:
+        reader = _reader(settings)
+        try:
+            await reader.start()
+        except KafkaError as error:
+            await reader.stop()
+            if asyncio.get_running_loop().time() > deadline:
+                raise DeliveryError(_message(str(connection(settings)["bootstrap.servers"]), error)) from error
+            await asyncio.sleep(_PAUSE_S)
+        else:
+            return reader
+
+
+def _reader(settings: KafkaSettings) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        bootstrap_servers=connection(settings)["bootstrap.servers"],
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
@@ -55,12 +71,6 @@ async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
         max_poll_records=CHUNK_RECORDS,
         **aiokafka_credentials(settings),
     )
-    try:
-        await reader.start()
-    except KafkaError as error:
-        await reader.stop()
-        raise DeliveryError(_message(servers, error)) from error
-    return reader
 
 
 def _message(what: str, error: KafkaError) -> str:
@@ -77,7 +87,7 @@ async def _seek(reader: AIOKafkaConsumer, place: TopicPartition, first: int) -> 
 async def _next(reader: AIOKafkaConsumer, place: TopicPartition, end: int) -> Chunk | None:
     """Return the next messages before `end`, None where there are no more: the last offsets may be a transaction's markers."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + _IDLE_S
+    deadline = loop.time() + _PATIENCE_S
     while await reader.position(place) < end:
         batches = (await reader.getmany(place, timeout_ms=_FETCH_WAIT_MS)).get(place)
         if batches:
@@ -85,5 +95,5 @@ async def _next(reader: AIOKafkaConsumer, place: TopicPartition, end: int) -> Ch
             chunk = chunk.part(0, int(chunk.offsets.searchsorted(end)))
             return chunk if len(chunk) else None
         if loop.time() > deadline:
-            raise DeliveryError(f"Kafka has not answered for {_IDLE_S:.0f} s while {place.topic} was read")
+            raise DeliveryError(f"Kafka has not answered for {_PATIENCE_S:.0f} s while {place.topic} was read")
     return None
