@@ -21,6 +21,8 @@ from streams.chunks import Chunk
 from streams.record_batches import RecordBatch
 
 _WATCH_INTERVAL_S: Final = 1.0
+_FETCH_WAIT_MS: Final = 50
+"""How long a broker may wait for messages of partitions that are at their end: meanwhile aiokafka asks it for no others."""
 _CREATE_TIME: Final = 0
 
 
@@ -38,6 +40,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # Faust sets it by its own exactly-once mode alone
+        consumer._fetch_max_wait_ms = _FETCH_WAIT_MS  # Faust sets 1,500
         return consumer
 
     def check_membership(self) -> None:
