@@ -81,7 +81,7 @@ def _add_feed(app: FastAPI, live: Live, door: Door) -> None:
 
 
 def _add_clips(app: FastAPI, client: Client, door: Door) -> None:
-    @app.get("/v1/videos/{video_id}/curve", dependencies=[Security(door.admit, scopes=["clips"])])
+    @app.get("/v1/videos/{video_id:path}/curve", dependencies=[Security(door.admit, scopes=["clips"])])
     def video_curve(video_id: Video) -> list[CurvePoint]:
         """Return score and components along a video, in the order of its clips."""
         points = curve(client, video_id)
@@ -89,7 +89,7 @@ def _add_clips(app: FastAPI, client: Client, door: Door) -> None:
             raise HTTPException(404, "no clip of this video has a score")
         return points
 
-    @app.get("/v1/clips/{clip_id}", dependencies=[Security(door.admit, scopes=["clips"])])
+    @app.get("/v1/clips/{clip_id:path}", dependencies=[Security(door.admit, scopes=["clips"])])
     def clip(clip_id: Annotated[str, Path(pattern=_CLIP_PATTERN)]) -> dict[str, Any]:
         """Return all that a clip's score was made from."""
         try:

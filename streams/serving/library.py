@@ -14,6 +14,8 @@ from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, Snapshot
 
 _OVERLAP_MS: Final = 2_000
 """How long before the newest row the next read begins: an insert takes time, and a later one may be seen before it."""
+SLICES: Final = 64
+"""A row may be seen later still, as when ClickHouse was away: so each read has one slice of the library, too, of any age."""
 _CLIP_BITS: Final = 14
 _LEAST_TAG_PROBABILITY: Final = 0.5
 
@@ -23,7 +25,7 @@ SELECT video_id, clip_index, {", ".join((*FLOATS, *INTEGERS))}, version, supervi
        ifNull(toUnixTimestamp64Milli(event_at), -1) AS event_at_ms,
        (event_at IS NOT NULL OR supervised_score IS NOT NULL OR ranker_score IS NOT NULL) AS known
 FROM clip_scores
-WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}})
+WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}}) OR cityHash64(video_id, clip_index) % {SLICES} = {{slice:UInt8}}
 ORDER BY version
 """
 
@@ -47,6 +49,7 @@ class Library:
         self._tags: dict[str, NDArray[np.bool_]] = {}
         self._tags_json: NDArray[np.object_] = np.zeros(0, object)
         self._newest_ms = 0
+        self._slice = 0
         self._keys: NDArray[np.int64] = np.zeros(0, np.int64)
         self._place: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -57,7 +60,8 @@ class Library:
             DeliveryError: ClickHouse does not answer.
         """
         first = self._newest_ms == 0
-        table = self._read(_CHANGED, {"since": max(0, self._newest_ms - _OVERLAP_MS)})
+        table = self._read(_CHANGED, {"since": max(0, self._newest_ms - _OVERLAP_MS), "slice": self._slice})
+        self._slice = (self._slice + 1) % SLICES
         if not len(table):
             return False
         places = self._places(table)

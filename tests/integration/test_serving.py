@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -14,8 +15,9 @@ from fastapi.testclient import TestClient
 from schemas.clickhouse import HighlightRow
 from streams.feed import feed
 from streams.serving.api import create_api
+from streams.serving.library import SLICES, Library
 from streams.settings import ServingSettings
-from tests.integration.running import System, eventually
+from tests.integration.running import START_MS, System, eventually
 
 
 @pytest.fixture
@@ -44,6 +46,38 @@ def test_serving(api: TestClient, system: System) -> None:
     assert (wrong.status_code, wrong.json()["parameter"]) == (422, "limit")
     assert api.get("/v1/videos/nobody/curve").status_code == api.get("/v1/clips/nobody:1").status_code == 404
     assert api.get("/v1/clips/x:99999999999").status_code == 422
+
+
+def test_a_video_id_may_hold_what_an_address_may_not(system: System) -> None:
+    """All that the contract allows in an identifier can be asked for, percent-encoded."""
+    video = "a/b?c%2F#d&e/curve"
+    message = {"schema_version": 1, "kind": "play", "video_id": video, "session_id": "s", "from_s": 0, "to_s": 30}
+    system.send_raw([(video.encode(), json.dumps(message | {"occurred_at_ms": START_MS}).encode())])
+    system.start_worker()
+    system.wait_for(1)
+    with served(system, system.settings.serving) as address:
+        curve = httpx.get(f"{address}/v1/videos/{quote(video, safe='')}/curve").json()
+        clip = httpx.get(f"{address}/v1/clips/{quote(video, safe='')}:2").json()
+    assert [point["clip_index"] for point in curve] == [0, 1, 2]
+    assert clip["clip_id"] == f"{video}:2"
+
+
+def test_a_row_that_is_seen_late_is_served(api: TestClient, system: System) -> None:
+    """A row that says it was published long ago, as after an outage, is found by a look at the whole library, slice by slice."""
+    best = api.get("/v1/highlights?limit=1").json()["items"][0]
+    video, _, index = best["clip_id"].rpartition(":")
+    library = Library(system.client)
+    library.refresh()
+    system.client.command(
+        "INSERT INTO clip_scores"
+        " SELECT * REPLACE (version + 1 AS version, 0.5 AS score, published_at - INTERVAL 1 HOUR AS published_at)"
+        " FROM clip_scores FINAL WHERE video_id = {video:String} AND clip_index = {index:UInt32}",
+        parameters={"video": video, "index": int(index)},
+    )
+    assert sum(library.refresh() for _ in range(SLICES)) == 1
+    late = library.snapshot("late")
+    is_it = (late.rows["video"] == late.videos.index(video)) & (late.rows["clip_index"] == int(index))
+    assert late.rows["score"][is_it].tolist() == [0.5]
 
 
 @contextmanager
