@@ -5,6 +5,8 @@ from typing import Any
 
 from schemas.errors import HighlightsError
 from streams.doctor.finding import Finding, bad, good
+from streams.learning.fusion_releases import FusionReleases
+from streams.learning.fusion_topic import BUILT_IN
 from streams.learning.releases import Releases
 from streams.release_folder import ReleaseFolder
 from streams.settings import Settings
@@ -12,10 +14,17 @@ from streams.supervised.releases import models
 
 
 def check_releases(settings: Settings) -> Iterator[Finding]:
-    """Yield what there is to say of the ranker and of the supervised model that hold."""
+    """Yield what there is to say of the ranker, of the fusion and of the supervised model that hold."""
     folder = settings.learning.folder(settings.data_dir)
     yield _holds("ranker", Releases(folder), "highlights retrain")
+    yield _fusion(FusionReleases(settings), "highlights retrain --fusion --labels FILE")
     yield _holds("supervised model", models(folder / "models"), "highlights train-supervised FILE")
+
+
+def _fusion(releases: FusionReleases, make: str) -> Finding:
+    if releases.holds == BUILT_IN:
+        return good("releases", "fusion", f"the {BUILT_IN} one holds; `{make}` learns another")
+    return _holds("fusion", releases, make)
 
 
 def _holds(what: str, releases: ReleaseFolder[Any], make: str) -> Finding:

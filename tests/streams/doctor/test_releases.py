@@ -10,6 +10,7 @@ pytest.importorskip("safetensors")
 
 from streams.doctor.finding import Health
 from streams.doctor.releases import check_releases
+from streams.learning.fusion_releases import FusionReleases
 from streams.learning.ranker_topic import SCORE_COLUMNS
 from streams.learning.releases import Releases
 from streams.settings import Settings
@@ -53,3 +54,15 @@ def test_a_release_that_is_gone_is_bad(settings: Settings) -> None:
     health, found = _ranker(settings)
     assert health is Health.BAD
     assert "no release 'r2'" in found
+
+
+def test_a_fusion_that_is_gone_is_bad_and_the_built_in_one_good(settings: Settings) -> None:
+    """The fusion that comes with the workers needs no release."""
+    fusions = FusionReleases(settings)
+    fusions.folder.mkdir()
+    fusions.set_current("f9")
+    bad = next(found for found in check_releases(settings) if found.what == "fusion")
+    fusions.set_current("built-in")
+    good = next(found for found in check_releases(settings) if found.what == "fusion")
+    assert (bad.health, good.health) == (Health.BAD, Health.GOOD)
+    assert "no release 'f9'" in bad.found
