@@ -62,22 +62,28 @@ def score(
     file: FileArgument,
     release: Annotated[str, typer.Option(help="Name of the model; the newest when not given.")] = "",
     models: Annotated[Path | None, typer.Option(help="Folder of the models, where it is not that of the settings.")] = None,
+    cast: Annotated[
+        Path | None,
+        typer.Option(help="Table of who is seen where: person, importance, video_id, and clip_index or from_s, to_s."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Score a file's clips with a model, and send the scores to topic `supervised-scores`, where workers cache them.
 
-    What the topic says already is not sent again, so a run that was cut short can be repeated.
+    What the topic says already is not sent again, so a run that was cut short can be repeated. A cast table (.csv, .jsonl,
+    .parquet) gives clips the importance of the people in them; give it each time, since scores without it take its place.
 
     Example: `highlights score clips.parquet --release m-20261124T013000-1`
     """
+    from streams.supervised.cast_table import read_cast
     from streams.supervised.publishing import load_model, publish_scores
 
-    settings = load_settings()
+    settings, people = load_settings(), read_cast(cast) if cast else {}
     name, model = load_model(models or _folder(settings), release or None)
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     with Progress(TextColumn("scoring"), TextColumn("{task.completed:,} clips"), TimeElapsedColumn(), console=errors) as bar:
         task = bar.add_task("", total=None)
-        done = publish_scores(settings.kafka, partitions, file, name, model, lambda clips: bar.advance(task, clips))
+        done = publish_scores(settings.kafka, partitions, file, name, model, people, lambda clips: bar.advance(task, clips))
     if json:
         print_json({"release": name, **done._asdict()})
     else:

@@ -21,6 +21,7 @@ from scoring.supervised.model import SupervisedModel
 from streams.kafka import VerifiedProducer, topic_name
 from streams.reading import read
 from streams.settings import KafkaSettings
+from streams.supervised.cast_table import Cast
 from streams.supervised.feature_file import ClipRows, read_rows
 from streams.supervised.releases import models
 from streams.supervised.training import feature_matrix
@@ -59,6 +60,7 @@ def publish_scores(
     path: Path,
     release: str,
     model: SupervisedModel,
+    cast: Cast,
     told: Callable[[int], Any] = lambda _clips: None,
 ) -> Scored:
     """Score a file's clips, and send the videos whose scores are new; return when all have arrived.
@@ -69,6 +71,7 @@ def publish_scores(
         path: of the file, see `schemas.features`.
         release: of the model, which every message names.
         model: to score with.
+        cast: the people of some videos.
         told: is called with the number of clips scored since it was called last.
 
     Raises:
@@ -79,7 +82,7 @@ def publish_scores(
     producer, topic = VerifiedProducer(settings), topic_name(settings, SUPERVISED_SCORES)
     counts: Counter[str] = Counter()
     for rows in whole_videos(read_rows(path)):
-        for video_id, value in messages(rows, release, model):
+        for video_id, value in messages(rows, release, model, cast):
             key = video_id.encode()
             if held.get(key) == _digest(value):
                 counts["unchanged"] += 1
@@ -142,8 +145,10 @@ def _joined(one: ClipRows, other: ClipRows) -> ClipRows:
     )  # fmt: skip
 
 
-def messages(rows: ClipRows, release: str, model: SupervisedModel) -> Iterator[tuple[str, bytes]]:
+def messages(rows: ClipRows, release: str, model: SupervisedModel, cast: Cast) -> Iterator[tuple[str, bytes]]:
     """Yield the id and the message of each video; its clips are in the order of their places.
+
+    Where the cast names a video, a clip without anybody is of importance 0; in other videos importance is not known.
 
     Raises:
         ConfigurationError: the columns are not those that the model learned, or a message would break the contract.
@@ -154,6 +159,7 @@ def messages(rows: ClipRows, release: str, model: SupervisedModel) -> Iterator[t
         message = f"the file has the features {there}; {release} has learned {learned}, in this order"
         raise ConfigurationError(message)
     clips = _clips(rows, model)
+    _add_celebrity(clips, rows, cast)
     starts = [place for place, name in enumerate(rows.video_id) if not place or name != rows.video_id[place - 1]]
     for start, end in zip(starts, [*starts[1:], len(clips)], strict=True):
         video_id = rows.video_id[start]
@@ -195,6 +201,12 @@ def _clips(rows: ClipRows, model: SupervisedModel) -> list[dict[str, Any]]:
     if outputs.tags is not None:
         _add_tags(clips, outputs.tags.astype(np.float64), model)
     return clips
+
+
+def _add_celebrity(clips: list[dict[str, Any]], rows: ClipRows, cast: Cast) -> None:
+    for clip, video_id in zip(clips, rows.video_id, strict=True):
+        if video_id in cast:
+            clip["celebrity"] = round(cast[video_id].get(clip["clip_index"], 0.0), _DIGITS)
 
 
 def _add_tags(clips: list[dict[str, Any]], probability: NDArray[np.float64], model: SupervisedModel) -> None:

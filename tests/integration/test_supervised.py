@@ -36,19 +36,22 @@ def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_pa
     assert trained.returncode == 0, trained.stderr
     manifest = json.loads(trained.stdout)
     assert manifest["counts"]["clips"] == 600
-    sent = [json.loads(system.run("score", clips, "--json").stdout) for _ in range(2)]
-    assert [(run["videos"], run["clips"], run["unchanged"]) for run in sent] == [(60, 600, 0), (60, 600, 60)]
+    cast = tmp_path / "cast.csv"
+    cast.write_text("person,importance,video_id,clip_index\nAda,0.75,v007,3\n")
+    sent = [json.loads(system.run("score", clips, *more, "--json").stdout) for more in ((), (), ("--cast", str(cast)))]
+    assert [(run["videos"], run["clips"], run["unchanged"]) for run in sent] == [(60, 600, 0), (60, 600, 60), (60, 600, 59)]
     system.start_worker()
     client = clickhouse.connect(system.settings.clickhouse)
     query = """
         SELECT countIf(supervised_score IS NOT NULL AND category = 'sports'),
-            (SELECT countIf(model_version = %(release)s) FROM supervised_outputs FINAL)
+            (SELECT countIf(model_version = %(release)s) FROM supervised_outputs FINAL),
+            countIf(celebrity = 0.75 AND celebrity_bonus > 0)
         FROM highlights
     """
 
     def shown() -> bool:
-        rows: list[tuple[int, int]] = client.query(query, {"release": manifest["release"]}).result_rows
-        return rows == [(600, 600)]
+        rows: list[tuple[int, int, int]] = client.query(query, {"release": manifest["release"]}).result_rows
+        return rows == [(600, 600, 1)]
 
     eventually(shown, f"600 clips scored by the model; {system.log}")
 

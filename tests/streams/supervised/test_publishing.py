@@ -51,21 +51,28 @@ def test_a_video_in_two_places_is_refused(names: str) -> None:
 
 def test_a_message_is_a_video_with_its_clips_in_order(model: SupervisedModel) -> None:
     """Each keeps the contract, names the release, and gives clips a score, a spread and the tags that are there."""
-    sent = dict(messages(_rows("aab"), "m-1", model))
+    sent = dict(messages(_rows("aab"), "m-1", model, {}))
     outputs = {video: SupervisedOutput.model_validate(orjson.loads(value)) for video, value in sent.items()}
     assert [clip.clip_index for clip in outputs["a"].clips] == [1, 2]
     assert {output.model_version for output in outputs.values()} == {"m-1"}
-    assert dict(messages(_rows("aab"), "m-1", model)) == sent
+    assert dict(messages(_rows("aab"), "m-1", model, {})) == sent
 
 
 def test_other_features_than_the_learned_ones_are_refused(model: SupervisedModel) -> None:
     """The error names what is there and what was learned."""
     rows = _rows("aab")
     with pytest.raises(ConfigurationError, match=r"features audio \(3\), visual \(3\); m-1 has learned visual"):
-        list(messages(rows._replace(groups=dict(reversed(rows.groups.items()))), "m-1", model))
+        list(messages(rows._replace(groups=dict(reversed(rows.groups.items()))), "m-1", model, {}))
 
 
 def test_a_video_id_that_no_message_may_have_is_named(model: SupervisedModel) -> None:
     """The contract's rule for identifiers holds here, too."""
     with pytest.raises(ConfigurationError, match="video_id"):
-        list(messages(_rows("a b")._replace(video_id=["a b"] * 3), "m-1", model))
+        list(messages(_rows("a b")._replace(video_id=["a b"] * 3), "m-1", model, {}))
+
+
+def test_a_cast_gives_clips_the_importance_of_their_people(model: SupervisedModel) -> None:
+    """In a video of the table a clip without anybody has 0; of another video nothing is known."""
+    sent = dict(messages(_rows("aab"), "m-1", model, {"a": {2: 0.75}}))
+    of = {video: [clip.celebrity for clip in SupervisedOutput.model_validate_json(value).clips] for video, value in sent.items()}
+    assert of == {"a": [0.0, 0.75], "b": [None]}
