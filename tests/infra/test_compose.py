@@ -77,20 +77,23 @@ def test_there_are_no_secrets() -> None:
             assert not SECRET.search(name) or re.fullmatch(r"\$\{\w+:\?[^}]+\}", value)
 
 
-def test_the_image_is_built_from_files_that_exist() -> None:
+@pytest.mark.parametrize("name", ["worker", "trainer"])
+def test_the_image_is_built_from_files_that_exist(name: str) -> None:
     """The Dockerfile is where compose looks, and each folder that it copies is in the repository."""
-    build = SERVICES["worker"]["build"]
+    build = SERVICES[name]["build"]
     context = (FOLDER / build["context"]).resolve()
     dockerfile = (context / build["dockerfile"]).read_text()
     for folder in re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE):
         assert (context / folder).is_dir()
 
 
-def test_the_worker_is_not_root() -> None:
-    """The image runs as a user of its own, and its entry point is the worker."""
-    dockerfile = (FOLDER.parent / "images" / "worker" / "Dockerfile").read_text()
+@pytest.mark.parametrize(("name", "command"), [("worker", "worker"), ("trainer", "retrain")])
+def test_our_images_are_not_root(name: str, command: str) -> None:
+    """An image runs as a user of its own, and its entry point is its command; torch is in the trainer's alone."""
+    dockerfile = (FOLDER.parent / "images" / name / "Dockerfile").read_text()
     assert re.search(r"^USER highlights$", dockerfile, re.MULTILINE)
-    assert dockerfile.rstrip().endswith('ENTRYPOINT ["highlights", "worker"]')
+    assert dockerfile.rstrip().endswith(f'ENTRYPOINT ["highlights", "{command}"]')
+    assert ("[training]" in dockerfile) == (name == "trainer")
 
 
 def test_prometheus_scrapes_the_port_of_the_worker() -> None:

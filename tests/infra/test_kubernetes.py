@@ -14,6 +14,7 @@ from streams.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "infra" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+_TRAINER = "CronJob"
 BASE: dict[str, dict[str, Any]] = {
     document["kind"]: document
     for name in KUSTOMIZATION["resources"]
@@ -24,6 +25,9 @@ KEDA: dict[str, dict[str, Any]] = {
 }
 POD: dict[str, Any] = BASE["StatefulSet"]["spec"]["template"]["spec"]
 (WORKER,) = POD["containers"]
+TRAINER_POD: dict[str, Any] = BASE[_TRAINER]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+(TRAINER,) = TRAINER_POD["containers"]
+every_pod = pytest.mark.parametrize(("pod", "container"), [(POD, WORKER), (TRAINER_POD, TRAINER)], ids=["worker", "trainer"])
 KNOWN = set(as_environment(Settings())) | {
     f"HIGHLIGHTS_{group.upper()}__{field.upper()}"
     for group, value in Settings()
@@ -69,18 +73,30 @@ def test_the_last_flush_has_time() -> None:
     assert POD["terminationGracePeriodSeconds"] > Settings().worker.stop_timeout_s
 
 
-def test_a_worker_is_bounded_and_may_little() -> None:
-    """A pod has limits, is not root, writes to one folder alone, and has no token."""
-    assert {"memory"} <= set(WORKER["resources"]["limits"])
-    assert POD["securityContext"]["runAsNonRoot"] is True
-    assert WORKER["securityContext"]["readOnlyRootFilesystem"] is True
-    assert POD["automountServiceAccountToken"] is False
+@every_pod
+def test_a_pod_is_bounded_and_may_little(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    """A pod has limits, is not root, writes to its volumes alone, and has no token."""
+    assert {"memory"} <= set(container["resources"]["limits"])
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["automountServiceAccountToken"] is False
 
 
-def test_the_user_is_that_of_the_image() -> None:
-    """The manifest's user is the one that the image makes."""
-    dockerfile = (FOLDER.parent / "images" / "worker" / "Dockerfile").read_text()
-    assert f"--uid {POD['securityContext']['runAsUser']} " in dockerfile
+@every_pod
+def test_the_user_is_that_of_the_image(pod: dict[str, Any], container: dict[str, Any]) -> None:
+    """The manifest's user is the one that the image makes, and kustomization.yaml says where the image is."""
+    dockerfile = (FOLDER.parent / "images" / container["name"] / "Dockerfile").read_text()
+    assert f"--uid {pod['securityContext']['runAsUser']} " in dockerfile
+    assert container["image"] in [image["name"] for image in KUSTOMIZATION["images"]]
+
+
+def test_one_trainer_at_a_time_keeps_its_releases() -> None:
+    """It does not run twice at once, and releases lie on a volume that outlives it."""
+    assert BASE[_TRAINER]["spec"]["concurrencyPolicy"] == "Forbid"
+    claims = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in TRAINER_POD["volumes"][:1]}
+    assert list(claims.values()) == [BASE["PersistentVolumeClaim"]["metadata"]["name"]]
+    (folder,) = [mount["mountPath"] for mount in TRAINER["volumeMounts"] if mount["name"] in claims]
+    assert {"name": "HIGHLIGHTS_DATA_DIR", "value": folder} in TRAINER["env"]
 
 
 def test_selectors_find_the_pods() -> None:
