@@ -114,8 +114,12 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
         with self._taking[partition]:
             if generation != self._generation:
                 return None  # another rebalance has begun, and calls this anew
-            self.sinks.take(partition)
-            state = recover(self.settings, partition, self.partitions)
+            try:
+                self.sinks.take(partition)
+                state = recover(self.settings, partition, self.partitions)
+            except Exception as error:  # where another rebalance has begun, nobody waits for this one any more
+                log.warning("partition not taken over", partition=partition, error=str(error))
+                raise
             state.watch = PaceWatch.of(self.settings.worker.max_interactions_per_minute)
             return state
 

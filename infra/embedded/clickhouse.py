@@ -25,12 +25,21 @@ class EmbeddedClickHouse:
         port: TCP port on loopback; 0 takes a free one, which stays the same over stop, kill and start.
         user: Name of the only user.
         password: Its password; given to the child through its environment. Must not be empty.
+        disk_reserve_bytes: Inserts are refused while less is free on the disk; None for the server's default.
 
     Raises:
         ValueError: an empty `user` or `password`.
     """
 
-    def __init__(self, data_dir: Path, *, port: int = 0, user: str = "highlights", password: str) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        user: str = "highlights",
+        password: str,
+        disk_reserve_bytes: int | None = None,
+    ) -> None:
         for name, value in (("user", user), ("password", password)):
             if not value:
                 raise ValueError(f"{name} of the embedded ClickHouse is empty: give it a value")
@@ -38,6 +47,7 @@ class EmbeddedClickHouse:
         self._port = port or free_port()
         self._user = user
         self._password = password
+        self._disk_reserve_bytes = disk_reserve_bytes
         self._process: ChildProcess | None = None
 
     @property
@@ -118,7 +128,8 @@ class EmbeddedClickHouse:
     def _command(self) -> list[str]:
         module = "infra.embedded.clickhouse_server"
         where = ["--data-dir", str(self._data_dir), "--host", _HOST, "--port", str(self._port)]
-        return [sys.executable, "-m", module, *where, "--user", self._user]
+        reserve = [] if self._disk_reserve_bytes is None else ["--disk-reserve-bytes", str(self._disk_reserve_bytes)]
+        return [sys.executable, "-m", module, *where, "--user", self._user, *reserve]
 
     def _environment(self) -> dict[str, str]:
         # UTC, so that a DateTime without a zone means the same on every machine, as on a production server.

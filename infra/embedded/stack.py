@@ -41,6 +41,7 @@ class EmbeddedStack:
         cache_dir: Path,
         kafka_port: int = KAFKA_PORT,
         clickhouse_port: int = CLICKHOUSE_PORT,
+        disk_reserve_bytes: int | None = None,
     ) -> None:
         """Describe the servers.
 
@@ -48,6 +49,7 @@ class EmbeddedStack:
             data_dir: their data, the note and the password lie in it.
             cache_dir: where Kafka's jars are kept.
             kafka_port, clickhouse_port: on loopback; 0 takes a free one.
+            disk_reserve_bytes: see `EmbeddedClickHouse`.
 
         Raises:
             EmbeddedServerError: the folder cannot be used.
@@ -62,7 +64,13 @@ class EmbeddedStack:
             raise EmbeddedServerError(message) from error
         self._password = password
         self.kafka = EmbeddedKafka(data_dir / "kafka", port=kafka_port, cache_dir=cache_dir)
-        self.clickhouse = EmbeddedClickHouse(data_dir / "clickhouse", port=clickhouse_port, user=_USER, password=password)
+        self.clickhouse = EmbeddedClickHouse(
+            data_dir / "clickhouse",
+            port=clickhouse_port,
+            user=_USER,
+            password=password,
+            disk_reserve_bytes=disk_reserve_bytes,
+        )
 
     @property
     def endpoints(self) -> Endpoints:

@@ -25,6 +25,7 @@ from tests.chaos.forked import WorkerForge
 from tests.chaos.gate import Gate
 from tests.chaos.lane import Lane
 from tests.chaos.report import Failure, Fault, Report
+from tests.infra.full_disk import fill_disk
 from tests.integration.running import eventually
 
 log = structlog.get_logger()
@@ -44,6 +45,7 @@ class Campaign:
         """Set the plan."""
         self._stack = stack
         self._folder = folder
+        self._filling = folder / "filling"
         self._seed = seed
         self._wanted = faults
         self.forge = WorkerForge(folder)
@@ -134,10 +136,10 @@ class Campaign:
             Outage.CLICKHOUSE_KILLED: (clickhouse.kill, clickhouse.start, 0.0),
             Outage.CLICKHOUSE_DOWN: (clickhouse.kill, clickhouse.start, seconds),
             Outage.CLICKHOUSE_FROZEN: (*_freezing(clickhouse.pid), seconds),
-            Outage.BROKER_DISK_FULL: (partial(_limit_files, kafka.pid, 0), partial(_replace, kafka), seconds),
+            Outage.BROKER_DISK_FULL: (partial(_forbid_files, kafka.pid), partial(_replace, kafka), seconds),
             Outage.CLICKHOUSE_DISK_FULL: (
-                partial(_limit_files, clickhouse.pid, 0),
-                partial(_limit_files, clickhouse.pid),
+                partial(fill_disk, self._filling),
+                self._filling.unlink,
                 seconds,
             ),
         }
@@ -167,7 +169,7 @@ def _replace(kafka: EmbeddedKafka) -> None:
     kafka.start()
 
 
-def _limit_files(pid: int, size: int = resource.RLIM_INFINITY) -> None:
-    """Let a process write no file beyond a size: what it then fails with is what it fails with on a full disk."""
+def _forbid_files(pid: int) -> None:
+    """Let a process write no file: what it then fails with is what it fails with on a full disk."""
     _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, most))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))

@@ -38,7 +38,7 @@ class Outage(StrEnum):
     CLICKHOUSE_DOWN = "ClickHouse: down for a while"
     CLICKHOUSE_FROZEN = "ClickHouse: frozen for some seconds"
     BROKER_DISK_FULL = "Kafka: cannot write any file"
-    CLICKHOUSE_DISK_FULL = "ClickHouse: cannot write any file"
+    CLICKHOUSE_DISK_FULL = "ClickHouse: disk full up to its reserve"
 
 
 @dataclass(frozen=True)

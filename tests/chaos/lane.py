@@ -17,7 +17,7 @@ from tests.chaos.forked import ForkedWorker, WorkerForge
 from tests.chaos.gate import Gate
 from tests.chaos.proxy import SpoilingProxy
 from tests.chaos.report import Failure, Fault
-from tests.chaos.sabotage import Manner
+from tests.chaos.sabotage import Manner, Moment, Sabotage
 from tests.chaos.traffic import Batch, Traffic
 from tests.chaos.verdict import faults_of, wrong_sessions
 from tests.integration.running import System
@@ -88,6 +88,9 @@ class Lane:
             self._thaw(worker)
             return fault, []
         if not worker.ended_within(_END_DEADLINE_S):
+            if _broke_for_nobody(plan, worker):
+                worker.kill()
+                return Fault("worker", f"{plan.name} that the next rebalance did again"), []
             said = self._hanging(worker)
             worker.kill()
             return fault, [f"{plan.name}: still there after {_END_DEADLINE_S:.0f} s: {said}"]
@@ -167,3 +170,9 @@ def _patiently(make: Callable[[], System]) -> System:
 def _came_too_early(worker: ForkedWorker) -> bool:
     """Return whether a worker has ended as it should where a server does not answer at its start: whoever runs it tries again."""
     return "partitions ready" not in worker.said and "does not answer" in worker.said
+
+
+def _broke_for_nobody(plan: Sabotage, worker: ForkedWorker) -> bool:
+    """Return whether a take-over broke that a rebalance had ended already, and the next one, which does it anew, went well."""
+    _, broke, after = worker.said.partition("partition not taken over")
+    return plan.moment is Moment.RECOVERY and bool(broke) and "partitions ready" in after

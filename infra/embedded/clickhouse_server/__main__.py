@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,13 +19,14 @@ import chdb
 from aiohttp import web
 
 from infra.embedded.clickhouse_server.authentication import Account
+from infra.embedded.clickhouse_server.disk_reserve import DiskReserve
 from infra.embedded.clickhouse_server.engine import DataFolderInUseError, Engine
 from infra.embedded.clickhouse_server.limits import ServerLimits
 from infra.embedded.clickhouse_server.service import Service
 from infra.embedded.clickhouse_server.sessions import Connections
 
 PASSWORD_VARIABLE = "HIGHLIGHTS_CLICKHOUSE_PASSWORD"
-_SESSION_CHECK_S = 5.0
+_CHECK_S = 1.0
 # Killed queries need a moment to tell their clients so.
 _KILL_GRACE_S = 10.0
 # Threads beside those that run queries: decompression and closing must not wait for a slow query.
@@ -41,7 +43,8 @@ def main() -> None:
     if not password:
         sys.exit(f"{PASSWORD_VARIABLE} is not set: give the password of user {arguments.user!r} in the environment")
     try:
-        asyncio.run(_serve(arguments, Account(arguments.user, password), ServerLimits()))
+        limits = ServerLimits(disk_reserve_bytes=arguments.disk_reserve_bytes)
+        asyncio.run(_serve(arguments, Account(arguments.user, password), limits))
     except (DataFolderInUseError, OSError) as error:
         sys.exit(str(error))
 
@@ -52,6 +55,12 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="TCP port of the HTTP interface")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--user", default="highlights", help="name of the server's only user")
+    parser.add_argument(
+        "--disk-reserve-bytes",
+        type=int,
+        default=ServerLimits.disk_reserve_bytes,
+        help="inserts are refused while less is free on the disk (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -63,9 +72,10 @@ async def _serve(arguments: argparse.Namespace, account: Account, limits: Server
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     engine = Engine(arguments.data_dir)
+    reserve = DiskReserve(arguments.data_dir, limits.disk_reserve_bytes)
     connections = Connections(engine, limits.sessions, time.monotonic)
     threads = ThreadPoolExecutor(limits.reads + limits.writes + _SPARE_THREADS, thread_name_prefix="query")
-    application = Service(engine, connections, account, limits, threads).application()
+    application = Service(engine, connections, account, limits, reserve, threads).application()
     # Bodies are decompressed by `compression`, for lz4 and for the limit.
     runner = web.AppRunner(
         application,
@@ -78,7 +88,7 @@ async def _serve(arguments: argparse.Namespace, account: Account, limits: Server
     try:
         await web.TCPSite(runner, arguments.host, arguments.port).start()
         log.info("ClickHouse %s on http://%s:%d", engine.version, arguments.host, arguments.port)
-        await _until_stopped(stopped, connections)
+        await _until_stopped(stopped, connections.close_idle, lambda: reserve.watch(engine))
     finally:
         kill = asyncio.get_running_loop().call_later(limits.shutdown_s, threads.submit, engine.kill_queries)
         await runner.cleanup()
@@ -89,12 +99,13 @@ async def _serve(arguments: argparse.Namespace, account: Account, limits: Server
         log.info("stopped, data closed")
 
 
-async def _until_stopped(stopped: asyncio.Event, connections: Connections) -> None:
+async def _until_stopped(stopped: asyncio.Event, *checks: Callable[[], None]) -> None:
     while not stopped.is_set():
         try:
-            await asyncio.wait_for(stopped.wait(), _SESSION_CHECK_S)
+            await asyncio.wait_for(stopped.wait(), _CHECK_S)
         except TimeoutError:
-            await asyncio.to_thread(connections.close_idle)
+            for check in checks:
+                await asyncio.to_thread(check)
 
 
 if __name__ == "__main__":

@@ -172,6 +172,10 @@ class Engine:
         """Ask everything that is running to stop, and wait until it has."""
         self._anchor.query("KILL QUERY WHERE query NOT LIKE 'KILL QUERY%' SYNC", "TabSeparated", {})
 
+    def let_merge(self, wanted: bool) -> None:
+        """Hold background merges, or let them go on."""
+        self._anchor.query(f"SYSTEM {'START' if wanted else 'STOP'} MERGES", "TabSeparated", {})
+
     def close(self) -> None:
         """Close the engine and let others have the folder."""
         self._anchor.close()

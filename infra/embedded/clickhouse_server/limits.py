@@ -23,5 +23,7 @@ class ServerLimits:
     """Requests that wait for a place, per kind (503 beyond)."""
     sessions: int = 256
     """Sessions kept; beyond it the one that has been idle longest is closed."""
+    disk_reserve_bytes: int = 256 * MEBIBYTE
+    """Room that inserts and merges leave on the disk (NOT_ENOUGH_SPACE beyond)."""
     shutdown_s: float = 20.0
     """How long a stop waits for running queries before it kills them."""

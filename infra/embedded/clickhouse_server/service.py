@@ -14,6 +14,7 @@ from aiohttp import ClientConnectionResetError, web
 from infra.embedded.clickhouse_server.admission import Admission
 from infra.embedded.clickhouse_server.authentication import Account
 from infra.embedded.clickhouse_server.compression import choose_encoding, decompress
+from infra.embedded.clickhouse_server.disk_reserve import DiskReserve
 from infra.embedded.clickhouse_server.engine import Engine
 from infra.embedded.clickhouse_server.errors import ClickHouseError, bad_argument, not_implemented, too_large
 from infra.embedded.clickhouse_server.execution import Execution
@@ -50,12 +51,14 @@ class Service:
         connections: Connections,
         account: Account,
         limits: ServerLimits,
+        reserve: DiskReserve,
         threads: ThreadPoolExecutor,
     ) -> None:
         self._engine = engine
         self._connections = connections
         self._account = account
         self._limits = limits
+        self._reserve = reserve
         self._threads = threads
         self._admission = Admission(limits)
 
@@ -74,6 +77,8 @@ class Service:
         try:
             self._account.check(request.headers, request.query)
             query = await self._read(request)
+            if query.statement.verb == "INSERT":
+                self._reserve.check()
             async with self._admission.place(writes=query.is_insert_of_data):
                 return await self._run(request, query)
         except ClickHouseError as error:

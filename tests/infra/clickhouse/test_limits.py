@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from infra.embedded.clickhouse_server.admission import Admission
 from infra.embedded.clickhouse_server.authentication import Account
 from infra.embedded.clickhouse_server.compression import decompress
+from infra.embedded.clickhouse_server.disk_reserve import DiskReserve
 from infra.embedded.clickhouse_server.engine import Engine
 from infra.embedded.clickhouse_server.errors import ClickHouseError
 from infra.embedded.clickhouse_server.limits import ServerLimits
@@ -56,7 +57,7 @@ async def small(data_dir: Path, clock: FakeClock) -> AsyncIterator[TestClient]: 
     engine = Engine(data_dir)
     connections = Connections(engine, LIMITS.sessions, clock)
     threads = ThreadPoolExecutor(4)
-    application = Service(engine, connections, Account("u", "p"), LIMITS, threads).application()
+    application = Service(engine, connections, Account("u", "p"), LIMITS, DiskReserve(data_dir, 0), threads).application()
     server = TestServer(application, auto_decompress=False)
     async with TestClient(server, headers=HEADERS) as client:
         yield client
