@@ -5,6 +5,7 @@ a second are marks: each is the only one of its video, so that its row, once it 
 reader asks for new marks all the time; what it measures is late by up to one of its own queries, never early.
 """
 
+import asyncio
 import json
 import multiprocessing
 import socket
@@ -12,6 +13,7 @@ import statistics
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,6 +23,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.prepared_batches import BatchSender, PreparedBatch
+from benchmarks.prepared_batches import prepare as prepare_batches
 from benchmarks.worker_rate import CORES, measure, start_worker, take_cores
 from infra.embedded.stack import EmbeddedStack
 from schemas.clickhouse import CLIP_SCORES
@@ -36,8 +40,7 @@ from streams.settings import KafkaSettings, Settings
 
 _START_MS: Final = 1_790_000_000_000
 _MARKS_PER_S: Final = 100
-_TICK_S: Final = 0.01
-_POLL_S: Final = 0.02
+_POLL_S: Final = 0.05
 _DEADLINE_S: Final = 60.0
 _SHARES: Final = (0.2, 0.5, 0.8)
 
@@ -138,32 +141,35 @@ def _send(kafka: KafkaSettings, rate: float, seconds: float, videos: int, go: An
     take_cores(CORES[:-1] or CORES)
     source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=_START_MS)
     publish_supervised(source.supervised_messages(), kafka)
-    messages = [
-        (key, *_around_time(value)) for batch in source.batches() for key, value in zip(batch.keys, batch.values, strict=True)
-    ]
+    batches = list(prepare_batches(source, kafka.interactions_partitions))
     producer, topic = VerifiedProducer(kafka), topic_name(kafka, INTERACTIONS)
     _send_mark(producer, topic, "ahead")
     producer.verify()
     go.wait()
-    started, at, marks = time.time(), 0, 0
-    while at < len(messages) and (now := time.time()) < started + seconds:
-        stamp = b"%d" % (now * 1000)
-        end = min(int((now - started) * rate), len(messages))
-        for key, head, tail in messages[at:end]:
-            producer.send(topic, key=key, value=head + stamp + tail)
-        for mark in range(marks, int((now - started) * _MARKS_PER_S)):
-            _send_mark(producer, topic, str(mark))
-        at, marks = end, int((now - started) * _MARKS_PER_S)
-        producer.poll()
-        time.sleep(max(0.0, now + _TICK_S - time.time()))
-    sent.put((marks, at, time.time() - started))
+    marks, messages, took_s = asyncio.run(_send_batches(kafka, topic, batches, rate, producer))
+    sent.put((marks, messages, took_s))
     producer.verify()
 
 
-def _around_time(value: bytes) -> tuple[bytes, bytes]:
-    """Return what stands before and after a message's event time."""
-    head, name, rest = value.partition(b'"occurred_at_ms":')
-    return head + name, rest[len(str(_START_MS)) :]
+async def _send_batches(
+    kafka: KafkaSettings, topic: str, batches: Sequence[PreparedBatch], rate: float, producer: VerifiedProducer
+) -> tuple[int, int, float]:
+    """Send each batch when it is due, or as soon after as can be; return marks, messages, seconds."""
+    sender = BatchSender(kafka.bootstrap_servers or "", topic)
+    await sender.start()
+    started, marks = time.time(), 0
+    async with asyncio.TaskGroup() as requests:
+        for batch in batches:
+            await asyncio.sleep(max(0.0, started + batch.due / rate - time.time()))
+            now = time.time()
+            requests.create_task(sender.send(batch.partition, batch.at(int(now * 1000))))
+            while marks < int((now - started) * _MARKS_PER_S):
+                _send_mark(producer, topic, str(marks))
+                marks += 1
+            producer.poll()
+    took_s = time.time() - started
+    await sender.close()
+    return marks, sum(batch.messages for batch in batches), took_s
 
 
 def _send_mark(producer: VerifiedProducer, topic: str, name: str) -> None:

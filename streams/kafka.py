@@ -166,6 +166,7 @@ class VerifiedProducer:
                 "message.max.bytes": 17 << 20,
                 "partitioner": "murmur2_random",
                 "delivery.timeout.ms": 30_000,
+                "delivery.report.only.error": True,
                 "log_level": 3,
             }
             | overrides
