@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -85,7 +85,7 @@ def _build(partition: int, messages: list[tuple[bytes, bytes]], due: int) -> Pre
     return PreparedBatch(partition, len(messages), due, np.frombuffer(data, np.uint8).copy(), times)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _partition_of(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 

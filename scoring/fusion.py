@@ -23,13 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import poch
 
+from schemas.compiled import compiled
 from schemas.interactions import PLAY
 from schemas.limits import MAX_SCORE
+from scoring.gamma_ratio import mean_cube_root, mean_cube_root_of
 from scoring.rates import SIGNAL_KINDS, RatePrior, position_bin
 
 Floats = NDArray[np.float64]
 
-FUSION_VERSION: Final = "gaussian-3"
+FUSION_VERSION: Final = "gaussian-4"
 MIDDLE: Final = 5.0
 INTERVAL_Z: Final = 1.6448536269514722
 """Half-width of a central 90 % interval in standard deviations."""
@@ -44,7 +46,7 @@ _MISFIT = 1.0 - _CORRELATION**2
 _NOTHING_KNOWN_SD: Final = 2.5
 _CELEBRITY_BONUS: Final = 1.0
 _SMALLEST_SD: Final = 0.05
-_THIRD: Final = 1.0 / 3.0
+_TWO_THIRDS: Final = 2.0 / 3.0
 
 
 class Signals(NamedTuple):
@@ -136,24 +138,39 @@ def behaviour_evidence(sessions: Floats, clip_index: NDArray[np.int64], prior: R
     """
     exposures = sessions[PLAY]
     chance = prior.strength[:, None] / np.where(exposures > 0, exposures, 1.0)
-    return (1.0 + chance) * _shrunken_normal_score(sessions, position_bin(clip_index), prior), chance
+    score = np.empty((len(SIGNAL_KINDS), sessions.shape[1]))
+    _normal_scores(sessions, position_bin(clip_index), _usual_rates(prior), score)
+    return score, chance
 
 
-def _shrunken_normal_score(sessions: Floats, bins: NDArray[np.int64], prior: RatePrior) -> Floats:
-    """Return the normal scores of the rates' posteriors among their priors, [kinds of a rate, n]; 0 without exposure.
+def _usual_rates(prior: RatePrior) -> Floats:
+    """Return what the normal scores of rates compare with, [kinds of a rate, bins, 6].
 
-    A Beta rate's odds are a ratio of two Gamma variables, with cube roots near enough to Gaussian. Chance draws the scores
-    towards 0: without it they were 1 + strength / exposures times as large.
+    A Beta rate's odds are a ratio of two Gamma variables, whose cube roots are near enough to Gaussian: their shapes, the means
+    of the cube roots, and the variances.
     """
-    exposures = sessions[PLAY]
-    events = np.minimum(sessions[list(SIGNAL_KINDS)], exposures)
     yes, no = prior.mean * prior.strength[:, None], (1.0 - prior.mean) * prior.strength[:, None]
-    root_yes, root_no = poch(yes, _THIRD), poch(no, _THIRD)
-    variance_yes, variance_no = poch(yes, 2 * _THIRD) - root_yes**2, poch(no, 2 * _THIRD) - root_no**2
-    odds = poch(yes[:, bins] + events, _THIRD) / poch(no[:, bins] + exposures - events, _THIRD)
-    spread = np.sqrt(variance_yes[:, bins] + odds**2 * variance_no[:, bins])
-    score: Floats = (odds * root_no[:, bins] - root_yes[:, bins]) / spread
-    return score
+    root_yes, root_no = mean_cube_root(yes), mean_cube_root(no)
+    variances = poch(yes, _TWO_THIRDS) - root_yes**2, poch(no, _TWO_THIRDS) - root_no**2
+    return np.stack([yes, no, root_yes, root_no, *variances], axis=-1)
+
+
+@compiled
+def _normal_scores(sessions, bins, usual, score):  # type: ignore[no-untyped-def]
+    """Write the normal scores of n clips' rates into `score`, [kinds of a rate, n]; 0 without exposure.
+
+    Chance draws a posterior's score towards 0, so it is made 1 + strength / exposures times as large.
+    """
+    for clip in range(sessions.shape[1]):
+        exposures = sessions[PLAY, clip]
+        for row, kind in enumerate(SIGNAL_KINDS):
+            score[row, clip] = 0.0
+            if exposures > 0:
+                events = min(sessions[kind, clip], exposures)
+                yes, no, root_yes, root_no, variance_yes, variance_no = usual[row, bins[clip]]
+                odds = mean_cube_root_of(yes + events) / mean_cube_root_of(no + exposures - events)
+                spread = np.sqrt(variance_yes + odds * odds * variance_no)
+                score[row, clip] = (1.0 + (yes + no) / exposures) * (odds * root_no - root_yes) / spread
 
 
 def _precision(sd: Floats) -> Floats:
