@@ -28,8 +28,8 @@ def _digest_of_sources() -> str:
 os.environ["NUMBA_CACHE_DIR"] = str(user_cache_path("highlights") / "numba" / _digest_of_sources())
 numba.config.reload_config()
 
-compiled: Callable[..., Any] = numba.njit(cache=True)
-"""Compile a function when it is first called, and keep the result."""
+compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True)
+"""Compile a function when it is first called, and keep the result. It lets other threads of Python go on, as the fetcher."""
 
 inlined: Callable[..., Any] = numba.njit(inline="always")
 """Compile a small function into its callers."""

@@ -30,19 +30,20 @@ def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int,
     """
     place = TopicPartition(topic, partition)
     with asyncio.Runner() as runner:
-        reader = runner.run(_open(settings))
+        run = runner.get_loop().run_until_complete  # Runner.run sets up a signal handler at each call, at a chunk's cost
+        reader = run(_open(settings))
         try:
-            end = runner.run(_seek(reader, place, first))
+            end = run(_seek(reader, place, first))
             end = end if last is None else min(end, last + 1)
             while True:
-                chunk = runner.run(_next(reader, place, end))
+                chunk = run(_next(reader, place, end))
                 if chunk is None:
                     return
                 yield chunk
         except KafkaError as error:
             raise DeliveryError(_message(topic, error)) from error
         finally:
-            runner.run(reader.stop())
+            run(reader.stop())
 
 
 async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
@@ -93,7 +94,8 @@ async def _next(reader: AIOKafkaConsumer, place: TopicPartition, end: int) -> Ch
         if batches:
             chunk = Chunk.of(place.topic, place.partition, batches)
             chunk = chunk.part(0, int(chunk.offsets.searchsorted(end)))
-            return chunk if len(chunk) else None
+            if len(chunk):
+                return chunk
         if loop.time() > deadline:
             raise DeliveryError(f"Kafka has not answered for {_PATIENCE_S:.0f} s while {place.topic} was read")
     return None

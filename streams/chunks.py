@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.util import decode_varint
 from numpy.typing import NDArray
 
 from schemas.byte_column import ByteColumn
+from schemas.records import BatchColumns, RecordColumns, read_batches
 from streams.record_batches import RecordBatch
 
 
@@ -27,22 +29,35 @@ class Chunk:
 
     @classmethod
     def of(cls, topic: str, partition: int, batches: Sequence[RecordBatch]) -> Self:
-        """Return the messages of some batches."""
-        buffer = np.concatenate([batch.buffer for batch in batches])
+        """Return the messages of some batches, in offset order, without those that were not asked for.
+
+        Raises:
+            CorruptRecordException: the records of a batch are not whole.
+        """
+        buffer = np.concatenate([np.frombuffer(batch.records, np.uint8) for batch in batches])
         buffer.flags.writeable = False
-        sizes = [len(batch.buffer) for batch in batches]
-        shift = np.repeat(np.cumsum(sizes) - sizes, [len(batch) for batch in batches])
-        places = np.concatenate([batch.columns for batch in batches], axis=1)
-        _, _, key, key_length, value, value_length, headers, headers_length = places
-        return cls(
+        places = BatchColumns(
+            records=np.array([batch.count for batch in batches]),
+            end=np.cumsum([len(batch.records) for batch in batches]),
+            base_offset=np.array([batch.base_offset for batch in batches]),
+            base_time_ms=np.array([batch.base_time_ms for batch in batches]),
+            has_one_time=np.array([batch.has_one_time for batch in batches], np.int64),
+        )
+        records = RecordColumns.empty(int(places.records.sum()))
+        whole = read_batches(buffer, places, records)
+        if whole < len(batches):
+            message = f"the records of {topic}, partition {partition}, from offset {batches[whole].base_offset} on are not whole"
+            raise CorruptRecordException(message)
+        chunk = cls(
             topic,
             partition,
-            ByteColumn(buffer, value + shift, value_length),
-            ByteColumn(buffer, key + shift, key_length),
-            ByteColumn(buffer, headers + shift, headers_length),
-            np.concatenate([batch.offsets for batch in batches]),
-            np.concatenate([batch.timestamps_ms for batch in batches]),
+            ByteColumn(buffer, records.value_start, records.value_length),
+            ByteColumn(buffer, records.key_start, records.key_length),
+            ByteColumn(buffer, records.headers_start, records.headers_length),
+            records.offset,
+            records.time_ms,
         )
+        return chunk.part(int(records.offset.searchsorted(batches[0].wanted_offset)), len(chunk))
 
     def __len__(self) -> int:
         """Return the number of messages."""

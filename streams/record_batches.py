@@ -1,21 +1,19 @@
-"""Record batches as Kafka's fetches bring them, by columns: aiokafka, which reads them, would make an object of every record.
+"""Record batches as Kafka's fetches bring them, whole: aiokafka, which reads them, would make an object of every record.
 
 Importing this module changes how all of this process's aiokafka consumers read: a batch comes in place of each record. There is
 no other seam, and what has other consumers is another process.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-import numpy as np
+import cramjam
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException, UnsupportedVersionError
+from aiokafka.errors import UnsupportedVersionError
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
-from numpy.typing import NDArray
-
-from schemas.records import RecordColumns, read_records
+from aiokafka.record.util import calc_crc32c
 
 CHUNK_RECORDS: Final = 16_384
 """About how many records are taken from a fetch at once."""
@@ -25,49 +23,56 @@ _FORMAT: Final = 2
 
 @dataclass(frozen=True)
 class RecordBatch:
-    """n records in offset order, n > 0."""
+    """Records in offset order, more than none, uncompressed and not yet read."""
 
-    buffer: NDArray[np.uint8]
-    columns: NDArray[np.int64]
-    """Where things lie in the buffer: RecordColumns, [8, n]."""
-    offsets: NDArray[np.int64]
-    timestamps_ms: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """Return the number of records."""
-        return len(self.offsets)
-
-    @property
-    def offset(self) -> int:
-        """The last record's: aiokafka goes on behind it."""
-        return int(self.offsets[-1])
-
-    def beginning_at(self, offset: int) -> Self:
-        """Return the records from an offset on: a fetch brings whole batches."""
-        first = int(self.offsets.searchsorted(offset))
-        if first == 0:
-            return self
-        return type(self)(self.buffer, self.columns[:, first:], self.offsets[first:], self.timestamps_ms[first:])
+    records: Any
+    """Their bytes: whatever numpy takes for a buffer."""
+    count: int
+    base_offset: int
+    offset: int
+    """The last one that it may hold: aiokafka goes on behind it."""
+    base_time_ms: int
+    has_one_time: bool
+    """Whether `base_time_ms` is the time of all, which the broker has set."""
+    wanted_offset: int = 0
+    """Records before it were not asked for: a fetch brings whole batches."""
 
 
 class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]
-    """What aiokafka knows of a batch - its header, transaction, compression - with all its records as one."""
+    """What aiokafka knows of a batch - its header, transaction, compression - with all its records as one, and no copy of it."""
+
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer: memoryview | bytearray = buffer
+        self._header_data = self.HEADER_STRUCT.unpack_from(buffer)
+        self._pos, self._num_records = self.HEADER_STRUCT.size, self._header_data[12]
+        self._next_record_index, self._decompressed = 0, False
+
+    def validate_crc(self) -> bool:
+        return bool(calc_crc32c(self._buffer[self.ATTRIBUTES_OFFSET :]) == self.crc)
 
     def __iter__(self) -> Iterator[RecordBatch]:
-        return iter([self._read()] if self._num_records > 0 else [])
+        return iter([self._as_one()] if self._num_records > 0 else [])
 
-    def _read(self) -> RecordBatch:
+    def __next__(self) -> Any:
+        self._buffer = bytearray(self._buffer)  # the record of a transaction's end, which aiokafka reads by itself
+        return super().__next__()
+
+    def _as_one(self) -> RecordBatch:
+        has_one_time = self.timestamp_type == self.LOG_APPEND_TIME
+        return RecordBatch(
+            self._uncompressed(),
+            self._num_records,
+            self.base_offset,
+            self.next_offset - 1,
+            self.max_timestamp if has_one_time else self.first_timestamp,
+            has_one_time,
+        )
+
+    def _uncompressed(self) -> Any:
+        if self.compression_type == self.CODEC_LZ4:
+            return cramjam.lz4.decompress(self._buffer[self._pos :])
         self._maybe_uncompress()
-        buffer = np.frombuffer(self._buffer, np.uint8)
-        buffer.flags.writeable = False
-        columns = np.empty((len(RecordColumns._fields), self._num_records), np.int64)
-        records = RecordColumns(*columns)
-        if not read_records(buffer, self._pos, records):
-            message = f"the records from offset {self.base_offset} on are not whole"
-            raise CorruptRecordException(message)
-        by_broker = self.timestamp_type == self.LOG_APPEND_TIME
-        stamps = np.full(len(columns[0]), self.max_timestamp) if by_broker else records.time_ms + self.first_timestamp
-        return RecordBatch(buffer, columns, records.offset + self.base_offset, stamps)
+        return memoryview(self._buffer)[self._pos :]
 
 
 class _Batches(_MemoryRecordsPy):  # type: ignore[misc]
@@ -84,10 +89,11 @@ class _Batches(_MemoryRecordsPy):  # type: ignore[misc]
 
 
 class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """Leaves out what was not asked for, and what its sender has taken back."""
+    """Leaves out what its sender has taken back, and notes what was asked for."""
 
     def _consumer_record(self, _tp: Any, batch: RecordBatch) -> RecordBatch:
-        return batch.beginning_at(self.next_fetch_offset)
+        wanted = self.next_fetch_offset
+        return replace(batch, wanted_offset=wanted) if wanted > batch.base_offset else batch
 
 
 class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]
@@ -102,7 +108,7 @@ class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]
         records = size = 0
         for batch in self._partition_records:
             taken.append(batch)
-            records, size = records + len(batch), size + len(batch.buffer)
+            records, size = records + batch.count, size + len(batch.records)
             if records >= CHUNK_RECORDS or size >= _CHUNK_BYTES or len(taken) == max_records:
                 self._update_position()
                 return taken

@@ -18,7 +18,6 @@ from mode import Service
 from mode.threads import WorkerThread
 
 from streams.chunks import Chunk
-from streams.record_batches import RecordBatch
 
 _WATCH_INTERVAL_S: Final = 1.0
 _FETCH_WAIT_MS: Final = 50
@@ -107,7 +106,9 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
                 continue
             partition = TP(tp.topic, tp.partition)
             self.app.monitor.track_tp_end_offset(partition, self.highwater(tp))
-            yield partition, self._chunk_message(partition, fetched, generation)
+            chunk = Chunk.of(tp.topic, tp.partition, fetched)
+            if len(chunk):  # of what was asked for compaction may have left nothing
+                yield partition, self._chunk_message(partition, chunk, generation)
 
     async def _seek_again(self) -> bool:
         try:
@@ -116,10 +117,9 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
             self._is_astray = True
         return not self._is_astray
 
-    def _chunk_message(self, tp: TP, fetched: list[RecordBatch], generation: int) -> ConsumerMessage:
-        chunk, last = Chunk.of(tp.topic, tp.partition, fetched), fetched[-1]
+    def _chunk_message(self, tp: TP, chunk: Chunk, generation: int) -> ConsumerMessage:
         return ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamps_ms[-1] / 1000.0, _CREATE_TIME, (),
+            tp.topic, tp.partition, int(chunk.offsets[-1]), chunk.timestamps_ms[-1] / 1000.0, _CREATE_TIME, (),
             None, chunk, None, 0, 0, tp, generation_id=generation,
         )  # fmt: skip
 

@@ -7,9 +7,9 @@ import numpy as np
 from schemas.byte_column import ByteColumn
 from schemas.interactions import KINDS
 from schemas.ranker import CURRENT_KEY, CurrentRelease, RankerClip, RankerScores
-from schemas.records import RecordColumns, read_records
 from schemas.supervised import SupervisedClip, SupervisedOutput
 from streams.chunks import Chunk
+from streams.record_batches import RecordBatch
 from streams.recovery import state_of
 from streams.settings import Settings
 from streams.state import PartitionState, StateKey
@@ -20,7 +20,7 @@ _EMPTY_RECORD = b"\x0c\0\0\0\x01\x01\0"
 
 def warm_up(key: StateKey) -> None:
     """Run a few interactions, and what models and a ranker say of their clips, through a state of their own."""
-    read_records(np.frombuffer(_EMPTY_RECORD, np.uint8), 0, RecordColumns.empty(1))
+    Chunk.of("", 0, [RecordBatch(_EMPTY_RECORD, 1, 0, 0, _TIME_MS, False)])
     state = PartitionState(0, 1, key)
     spans = {"play": (0, 60), "share": (20, 40), "rewind": (50, 10), "fast_forward": (10, 60)}
     interactions = [

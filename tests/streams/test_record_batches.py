@@ -1,6 +1,6 @@
 """Batches by columns against aiokafka's own reading of the same bytes, record by record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,9 +11,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.records import RecordColumns, read_records
 from streams.chunks import Chunk
-from streams.record_batches import _Batches
+from streams.record_batches import RecordBatch, _Batches
 
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
 _HEADER_BYTES = 61
@@ -98,7 +97,13 @@ def test_time_of_the_broker_holds_where_it_is_set() -> None:
 
 def read_unchecked(batch: bytes) -> Chunk:
     """Return the records of one batch that does not fit its check sum."""
-    return Chunk.of("t", 0, list(_Batches(batch).next_batch()))
+    return Chunk.of("t", 0, [read_unchecked_batch(batch)])
+
+
+def read_unchecked_batch(batch: bytes) -> RecordBatch:
+    """Return one batch that does not fit its check sum."""
+    (found,) = _Batches(batch).next_batch()
+    return found
 
 
 @given(at=st.integers(_HEADER_BYTES, 140), byte=st.integers(0, 255))
@@ -117,12 +122,19 @@ def test_broken_bytes_are_refused_or_read_within_the_batch(at: int, byte: int) -
 
 
 def test_a_batch_that_ends_early_is_refused() -> None:
-    """A batch with fewer bytes than its records say is not read."""
-    records = np.frombuffer(encoded([Message(0, 5, b"key", b"value", [])])[_HEADER_BYTES:], np.uint8)
-    assert read_records(records, 0, RecordColumns.empty(1))
-    for length in range(len(records)):
-        short = np.frombuffer(records[:length].tobytes() or b" ", np.uint8)
-        assert not read_records(short, 0, RecordColumns.empty(1))
+    """A batch with fewer bytes than its records say is not read, and named by its place."""
+    whole = read_unchecked_batch(encoded([Message(0, 5, b"key", b"value", [])], 7))
+    for length in range(len(whole.records)):
+        short = replace(whole, records=bytes(whole.records[:length]))
+        with pytest.raises(CorruptRecordException, match="t, partition 3, from offset 7 on are not whole"):
+            Chunk.of("t", 3, [short])
+
+
+def test_bytes_behind_the_last_record_are_refused() -> None:
+    """A batch with more bytes than its records say is not read."""
+    whole = read_unchecked_batch(encoded([Message(0, 5, b"key", b"value", [])]))
+    with pytest.raises(CorruptRecordException):
+        Chunk.of("t", 0, [replace(whole, records=bytes(whole.records) + b" ")])
 
 
 def test_old_formats_are_named() -> None:
@@ -133,9 +145,10 @@ def test_old_formats_are_named() -> None:
         _Batches(bytes(builder.build())).next_batch()
 
 
-def test_a_fetch_within_a_batch_begins_where_it_was_asked_to() -> None:
-    """What lies before the wanted offset is left out."""
-    (batch,) = _Batches(encoded([Message(place, place, None, b"%d" % place, []) for place in (0, 2, 5)], 10)).next_batch()
-    assert batch.beginning_at(11).offsets.tolist() == [12, 15]
-    assert batch.beginning_at(10) is batch
-    assert Chunk.of("t", 0, [batch.beginning_at(15)]).values.item(0) == b"5"
+@pytest.mark.parametrize(("wanted", "offsets"), [(10, [10, 12, 15]), (11, [12, 15]), (15, [15]), (16, [])])
+def test_a_fetch_within_a_batch_begins_where_it_was_asked_to(wanted: int, offsets: list[int]) -> None:
+    """What lies before the wanted offset is left out, even if compaction has left nothing behind it."""
+    batch = read_unchecked_batch(encoded([Message(place, place, None, b"%d" % place, []) for place in (0, 2, 5)], 10))
+    chunk = Chunk.of("t", 0, [replace(batch, wanted_offset=wanted)])
+    assert chunk.offsets.tolist() == offsets
+    assert [chunk.values.item(row) for row in range(len(chunk))] == [b"%d" % (offset - 10) for offset in offsets]
