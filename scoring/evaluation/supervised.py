@@ -35,6 +35,10 @@ _BETTER: Final = {SQUARED_ERROR: -1.0, PRECISION: 1.0}
 """Metrics that are compared, and the sign of better."""
 _SIZES: Final = ((64, 0.5, 0.05), (128, 0.3, 0.05), (256, 0.5, 0.05), (512, 0.6, 1.0))
 """Hidden units, dropout and weight decay that are tried."""
+ONE_SIZE: Final = {"hidden": 512, "embedding": 64, "latent": 16}
+"""Of every extractor where parameters are compared."""
+_HELD_BACK: Final = ((0.5, 0.05), (0.6, 1.0))
+"""Dropout and weight decay that are tried at one size."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def label_distribution(sets: Iterable[LabelledSet], seeds: int, told: Told) -> R
         f"coverage: share of held-out labels within the {COVERAGE:.0%} interval, whose width is fitted on the learning side.",
         "by: how much lower the squared error is.",
     )
-    return _report("Scores as label distributions", sets, methods, seeds, (SQUARED_ERROR, COVERED, WIDTH), notes, told)
+    return compare("Scores as label distributions", sets, methods, seeds, (SQUARED_ERROR, COVERED, WIDTH), notes, told)
 
 
 def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
@@ -70,22 +74,35 @@ def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     heads = (TagHead.INDEPENDENT, TagHead.CORRELATED)
     methods = [Method(head, _configs(score_head=None, tag_head=head), _one) for head in heads]
     notes = ("Tags that all or no clips of the test have are left out. by: points of average precision.",)
-    return _report("Correlated tags", sets, methods, seeds, (PRECISION,), notes, told)
+    return compare("Correlated tags", sets, methods, seeds, (PRECISION,), notes, told)
 
 
 def multitask(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     """Compare one extractor for both tasks with a network for each."""
     methods = [
-        Method("two networks", _configs(), _apart),
-        Method("shared, tasks alike", _configs(balanced=False), _one),
-        Method("shared, weighed by noise", _configs(), _one),
+        Method("two networks", _of_one_size(), _apart),
+        Method("shared, tasks alike", _of_one_size(balanced=False), _one),
+        Method("shared, weighed by noise", _of_one_size(), _one),
     ]
-    notes = ("two networks: one for the score and one for the tags, each with its own choice among the same settings.",)
-    return _report("One extractor for scores and tags", sets, methods, seeds, (SQUARED_ERROR, PRECISION, PARAMETERS), notes, told)
+    notes = (
+        "two networks: one for the score and one for the tags, each with its own choice among the same settings.",
+        "parameters: all that are learned, those included that only training needs. Every extractor has the same size.",
+    )
+    return compare("One extractor for scores and tags", sets, methods, seeds, (SQUARED_ERROR, PRECISION, PARAMETERS), notes, told)
 
 
 def _configs(**fixed: Any) -> list[SupervisedConfig]:
-    return [SupervisedConfig(hidden=hidden, dropout=dropout, weight_decay=decay, **fixed) for hidden, dropout, decay in _SIZES]
+    return [
+        SupervisedConfig(hidden=hidden, embedding=hidden, dropout=dropout, weight_decay=decay, **fixed)
+        for hidden, dropout, decay in _SIZES
+    ]
+
+
+def _of_one_size(**fixed: Any) -> list[SupervisedConfig]:
+    return [
+        SupervisedConfig(dropout=dropout, weight_decay=decay, clips_per_step=256, learning_rate=2e-3, **ONE_SIZE, **fixed)
+        for dropout, decay in _HELD_BACK
+    ]
 
 
 def _one(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:
@@ -102,7 +119,7 @@ def _apart(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int)
     return _one(of_scores, clips, seed) + _one(of_tags, clips, seed)
 
 
-def _report(
+def compare(
     title: str, sets: Iterable[LabelledSet], methods: Sequence[Method], seeds: int, shown: Sequence[str],
     notes: tuple[str, ...], told: Told,
 ) -> Report:  # fmt: skip
@@ -115,7 +132,7 @@ def _report(
             learned, test = labelled.sides(seed)
             found = metrics_of(method.learn(method.configs, learned, seed), test)
             for metric in shown:
-                values.setdefault((method.name, metric), []).append(found[metric])
+                values.setdefault((method.name, metric), []).append(found.get(metric, float("nan")))
         rows += _rows(labelled.name, values, methods[0].name)
     return Report(title, seeds, notes, tuple(rows))
 
