@@ -4,7 +4,7 @@ Each seed draws its own sides where a data set has none, and its own start. Sett
 learning side alone, for a method and for its baselines from equally many.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
@@ -25,17 +25,20 @@ from scoring.supervised.training import best_of, with_cross_fitted_reliability
 Told = Callable[[str], None]
 Learn = Callable[[Sequence[SupervisedConfig], LabelledClips, int], list[SupervisedModel]]
 """From settings to try, clips and a seed to the models that share the work."""
+Values = dict[tuple[str, str], list[float]]
+"""Figures of the seeds by method and metric."""
 
 SQUARED_ERROR: Final = "MSE, 0-10"
 PRECISION: Final = "macro average precision, %"
 COVERED: Final = f"coverage of {COVERAGE:.0%}"
 WIDTH: Final = "width of the interval"
 PARAMETERS: Final = "parameters"
+MEAN_OF_SETS: Final = "mean of the sets"
 _BETTER: Final = {SQUARED_ERROR: -1.0, PRECISION: 1.0}
 """Metrics that are compared, and the sign of better."""
 _SIZES: Final = ((64, 0.5, 0.05), (128, 0.3, 0.05), (256, 0.5, 0.05), (512, 0.6, 1.0))
 """Hidden units, dropout and weight decay that are tried."""
-ONE_SIZE: Final = {"hidden": 512, "embedding": 64, "latent": 16}
+ONE_SIZE: Final = SupervisedConfig(hidden=512, embedding=64, latent=16, clips_per_step=256, learning_rate=2e-3)
 """Of every extractor where parameters are compared."""
 _HELD_BACK: Final = ((0.5, 0.05), (0.6, 1.0))
 """Dropout and weight decay that are tried at one size."""
@@ -99,10 +102,7 @@ def _configs(**fixed: Any) -> list[SupervisedConfig]:
 
 
 def _of_one_size(**fixed: Any) -> list[SupervisedConfig]:
-    return [
-        SupervisedConfig(dropout=dropout, weight_decay=decay, clips_per_step=256, learning_rate=2e-3, **ONE_SIZE, **fixed)
-        for dropout, decay in _HELD_BACK
-    ]
+    return [replace(ONE_SIZE, dropout=dropout, weight_decay=decay, **fixed) for dropout, decay in _HELD_BACK]
 
 
 def _one(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:
@@ -123,10 +123,11 @@ def compare(
     title: str, sets: Iterable[LabelledSet], methods: Sequence[Method], seeds: int, shown: Sequence[str],
     notes: tuple[str, ...], told: Told,
 ) -> Report:  # fmt: skip
-    """Return the rows of all data sets; the first method is the baseline of the others."""
+    """Return the rows of all data sets, and of their mean where there are several; the first method is the others' baseline."""
     rows: list[ReportRow] = []
+    of_sets: list[Values] = []
     for labelled in sets:
-        values: dict[tuple[str, str], list[float]] = {}
+        values: Values = {}
         for seed, method in product(range(seeds), methods):
             told(f"{labelled.name}: {method.name}, seed {seed + 1} of {seeds}")
             learned, test = labelled.sides(seed)
@@ -134,6 +135,10 @@ def compare(
             for metric in shown:
                 values.setdefault((method.name, metric), []).append(found.get(metric, float("nan")))
         rows += _rows(labelled.name, values, methods[0].name)
+        of_sets.append(values)
+    if len(of_sets) > 1:
+        means = {key: np.mean([values[key] for values in of_sets], axis=0).tolist() for key in of_sets[0]}
+        rows += _rows(MEAN_OF_SETS, means, methods[0].name)
     return Report(title, seeds, notes, tuple(rows))
 
 
@@ -154,7 +159,7 @@ def metrics_of(models: Sequence[SupervisedModel], test: LabelledClips) -> dict[s
     return found
 
 
-def _rows(name: str, values: Mapping[tuple[str, str], list[float]], baseline: str) -> Iterator[ReportRow]:
+def _rows(name: str, values: Values, baseline: str) -> Iterator[ReportRow]:
     for (method, metric), found in values.items():
         value = estimate(np.array(found))
         if value is None:
