@@ -12,6 +12,7 @@ from scoring.supervised.clips import LabelledClips
 _TEST_VIDEOS = 0.25
 _LEAST_OPINIONS = 5
 _LEAST_SHARE = 0.01
+_LEAST_WATCHERS = 3
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,11 @@ def watched_set(opinions: ViewerOpinions) -> LabelledSet:
     """Return clips whose features are who watched them, whose score is what the others think, and whose tags are given.
 
     Half of the viewers tell by watching alone, the other half by their opinions: no viewer is on both sides. Tags are those
-    features that are yes or no, where at least one clip in a hundred has them.
+    features that are yes or no, where at least one clip in a hundred has them. Clips that too few have an opinion of have tags
+    but no score, if three watched them.
 
     Raises:
-        ValueError: the viewers did not choose, or there are no such tags.
+        ValueError: the viewers did not choose, or there are no such tags, or too few opinions.
     """
     watchers = opinions.by_viewers(np.flatnonzero(np.arange(opinions.viewers) % 2 == 0))
     binary = np.isin(opinions.features, (0, 1)) | np.isnan(opinions.features)
@@ -56,12 +58,17 @@ def watched_set(opinions: ViewerOpinions) -> LabelledSet:
         raise ValueError(message)
     watched = np.zeros((opinions.clips, opinions.viewers // 2 + opinions.viewers % 2), np.float32)
     watched[opinions.clip[watchers], opinions.viewer[watchers] // 2] = 1
+    scores = _scores(opinions, ~watchers)
+    if np.isnan(scores[0]).all():
+        message = f"{opinions.name}: no clip has the opinions of {_LEAST_OPINIONS} viewers beside those who tell by watching"
+        raise ValueError(message)
     names = tuple(f"column {column}" for column in columns)
     clips = LabelledClips(
-        watched, {"watched": watched.shape[1]}, *_scores(opinions, ~watchers), opinions.features[:, columns], names,
+        watched, {"watched": watched.shape[1]}, *scores, opinions.features[:, columns], names,
         _videos(opinions),
     )  # fmt: skip
-    return LabelledSet(opinions.name, clips.take(clips.scored & clips.tagged), None)
+    told = clips.scored | (watched.sum(axis=1) >= _LEAST_WATCHERS)
+    return LabelledSet(opinions.name, clips.take(clips.tagged & told), None)
 
 
 def _videos(opinions: ViewerOpinions) -> NDArray[np.int64]:

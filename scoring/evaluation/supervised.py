@@ -4,7 +4,7 @@ Each seed draws its own sides where a data set has none, and its own start. Sett
 learning side alone, for a method and for its baselines from equally many.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
@@ -25,16 +25,23 @@ from scoring.supervised.training import best_of, with_cross_fitted_reliability
 Told = Callable[[str], None]
 Learn = Callable[[Sequence[SupervisedConfig], LabelledClips, int], list[SupervisedModel]]
 """From settings to try, clips and a seed to the models that share the work."""
+Values = dict[tuple[str, str], list[float]]
+"""Figures of the seeds by method and metric."""
 
 SQUARED_ERROR: Final = "MSE, 0-10"
 PRECISION: Final = "macro average precision, %"
 COVERED: Final = f"coverage of {COVERAGE:.0%}"
 WIDTH: Final = "width of the interval"
 PARAMETERS: Final = "parameters"
+MEAN_OF_SETS: Final = "mean of the sets"
 _BETTER: Final = {SQUARED_ERROR: -1.0, PRECISION: 1.0}
 """Metrics that are compared, and the sign of better."""
 _SIZES: Final = ((64, 0.5, 0.05), (128, 0.3, 0.05), (256, 0.5, 0.05), (512, 0.6, 1.0))
 """Hidden units, dropout and weight decay that are tried."""
+ONE_SIZE: Final = SupervisedConfig(hidden=512, embedding=64, latent=16, clips_per_step=256, learning_rate=2e-3)
+"""Of every extractor where parameters are compared."""
+_HELD_BACK: Final = ((0.5, 0.05), (0.6, 1.0))
+"""Dropout and weight decay that are tried at one size."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def label_distribution(sets: Iterable[LabelledSet], seeds: int, told: Told) -> R
         f"coverage: share of held-out labels within the {COVERAGE:.0%} interval, whose width is fitted on the learning side.",
         "by: how much lower the squared error is.",
     )
-    return _report("Scores as label distributions", sets, methods, seeds, (SQUARED_ERROR, COVERED, WIDTH), notes, told)
+    return compare("Scores as label distributions", sets, methods, seeds, (SQUARED_ERROR, COVERED, WIDTH), notes, told)
 
 
 def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
@@ -70,22 +77,32 @@ def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     heads = (TagHead.INDEPENDENT, TagHead.CORRELATED)
     methods = [Method(head, _configs(score_head=None, tag_head=head), _one) for head in heads]
     notes = ("Tags that all or no clips of the test have are left out. by: points of average precision.",)
-    return _report("Correlated tags", sets, methods, seeds, (PRECISION,), notes, told)
+    return compare("Correlated tags", sets, methods, seeds, (PRECISION,), notes, told)
 
 
 def multitask(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     """Compare one extractor for both tasks with a network for each."""
     methods = [
-        Method("two networks", _configs(), _apart),
-        Method("shared, tasks alike", _configs(balanced=False), _one),
-        Method("shared, weighed by noise", _configs(), _one),
+        Method("two networks", _of_one_size(), _apart),
+        Method("shared, tasks alike", _of_one_size(balanced=False), _one),
+        Method("shared, weighed by noise", _of_one_size(), _one),
     ]
-    notes = ("two networks: one for the score and one for the tags, each with its own choice among the same settings.",)
-    return _report("One extractor for scores and tags", sets, methods, seeds, (SQUARED_ERROR, PRECISION, PARAMETERS), notes, told)
+    notes = (
+        "two networks: one for the score and one for the tags, each with its own choice among the same settings.",
+        "parameters: all that are learned, those included that only training needs. Every extractor has the same size.",
+    )
+    return compare("One extractor for scores and tags", sets, methods, seeds, (SQUARED_ERROR, PRECISION, PARAMETERS), notes, told)
 
 
 def _configs(**fixed: Any) -> list[SupervisedConfig]:
-    return [SupervisedConfig(hidden=hidden, dropout=dropout, weight_decay=decay, **fixed) for hidden, dropout, decay in _SIZES]
+    return [
+        SupervisedConfig(hidden=hidden, embedding=hidden, dropout=dropout, weight_decay=decay, **fixed)
+        for hidden, dropout, decay in _SIZES
+    ]
+
+
+def _of_one_size(**fixed: Any) -> list[SupervisedConfig]:
+    return [replace(ONE_SIZE, dropout=dropout, weight_decay=decay, **fixed) for dropout, decay in _HELD_BACK]
 
 
 def _one(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:
@@ -102,21 +119,26 @@ def _apart(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int)
     return _one(of_scores, clips, seed) + _one(of_tags, clips, seed)
 
 
-def _report(
+def compare(
     title: str, sets: Iterable[LabelledSet], methods: Sequence[Method], seeds: int, shown: Sequence[str],
     notes: tuple[str, ...], told: Told,
 ) -> Report:  # fmt: skip
-    """Return the rows of all data sets; the first method is the baseline of the others."""
+    """Return the rows of all data sets, and of their mean where there are several; the first method is the others' baseline."""
     rows: list[ReportRow] = []
+    of_sets: list[Values] = []
     for labelled in sets:
-        values: dict[tuple[str, str], list[float]] = {}
+        values: Values = {}
         for seed, method in product(range(seeds), methods):
             told(f"{labelled.name}: {method.name}, seed {seed + 1} of {seeds}")
             learned, test = labelled.sides(seed)
             found = metrics_of(method.learn(method.configs, learned, seed), test)
             for metric in shown:
-                values.setdefault((method.name, metric), []).append(found[metric])
+                values.setdefault((method.name, metric), []).append(found.get(metric, float("nan")))
         rows += _rows(labelled.name, values, methods[0].name)
+        of_sets.append(values)
+    if len(of_sets) > 1:
+        means = {key: np.mean([values[key] for values in of_sets], axis=0).tolist() for key in of_sets[0]}
+        rows += _rows(MEAN_OF_SETS, means, methods[0].name)
     return Report(title, seeds, notes, tuple(rows))
 
 
@@ -137,7 +159,7 @@ def metrics_of(models: Sequence[SupervisedModel], test: LabelledClips) -> dict[s
     return found
 
 
-def _rows(name: str, values: Mapping[tuple[str, str], list[float]], baseline: str) -> Iterator[ReportRow]:
+def _rows(name: str, values: Values, baseline: str) -> Iterator[ReportRow]:
     for (method, metric), found in values.items():
         value = estimate(np.array(found))
         if value is None:

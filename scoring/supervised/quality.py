@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from scoring.supervised.clips import LabelledClips
 from scoring.supervised.outputs import Outputs
@@ -33,4 +32,20 @@ def macro_average_precision(probability: NDArray[np.float32], clips: LabelledCli
     """
     tags, known = clips.tags[clips.tagged], probability[clips.tagged]
     mixed = (tags.min(axis=0) == 0) & (tags.max(axis=0) == 1)
-    return float(average_precision_score(tags[:, mixed], known[:, mixed], average="macro")) if mixed.any() else float("nan")
+    return float(average_precision(tags[:, mixed], known[:, mixed]).mean()) if mixed.any() else float("nan")
+
+
+def average_precision(tags: NDArray[np.float32], probability: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the average precision of each of t tags that n clips have or not, all at once since it is asked after every epoch.
+
+    It is the mean, over the clips that have the tag, of the precision among all clips that are at least as probable. Both
+    arguments have shape [n, t], the result [t].
+    """
+    count, order = len(tags), np.argsort(-probability, axis=0, kind="stable")
+    has, sorted_ = (np.take_along_axis(values, order, axis=0) for values in (tags, probability))
+    last = np.vstack([sorted_[:-1] != sorted_[1:], np.ones((1, tags.shape[1]), np.bool_)])
+    place = np.where(last, np.arange(count)[:, None], count)
+    end = np.minimum.accumulate(place[::-1], axis=0)[::-1]
+    found = np.take_along_axis(np.cumsum(has, axis=0, dtype=np.float64), end, axis=0)
+    precision: NDArray[np.float64] = (has * found / (end + 1)).sum(axis=0) / has.sum(axis=0)
+    return precision

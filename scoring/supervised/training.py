@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from scoring.features import FeatureScale, scale_of
@@ -55,6 +56,7 @@ def train(
     """
     rng = np.random.default_rng(seed)
     shape = _shape(clips, config)
+    clips = clips.take(_labelled(clips, shape))
     held_out = clips.side(_HELD_OUT_VIDEOS, rng)
     learned, judged = clips.take(~held_out), clips.take(held_out)
     scale = scale_of(learned.features)
@@ -101,12 +103,19 @@ def _shape(clips: LabelledClips, config: SupervisedConfig) -> SupervisedShape:
     tag_head = config.tag_head if clips.tagged.any() else None
     if not score_head and not tag_head:
         raise ValueError("no clip has a score or tags: there is nothing to learn")
-    if len(np.unique(clips.video)) < 2:
-        raise ValueError("all clips are of one video: give at least two, so that one can be held out")
     return SupervisedShape(
-        tuple(clips.groups.values()), len(clips.tag_names), score_head, tag_head, config.hidden, config.latent,
+        tuple(clips.groups.values()), len(clips.tag_names), score_head, tag_head, config.hidden, config.embedding, config.latent,
         dropout=config.dropout,
     )  # fmt: skip
+
+
+def _labelled(clips: LabelledClips, shape: SupervisedShape) -> NDArray[np.bool_]:
+    """Return which clips have a label that one of the heads learns from, [n]."""
+    nobody = np.zeros(len(clips), np.bool_)
+    labelled = (clips.scored if shape.score_head else nobody) | (clips.tagged if shape.tag_head else nobody)
+    if len(np.unique(clips.video[labelled])) < 2:
+        raise ValueError("all labelled clips are of one video: give at least two, so that one can be held out")
+    return labelled
 
 
 class _Training:
@@ -149,7 +158,7 @@ class _Training:
         parts = np.array_split(rng.permutation(self._clips), max(1, round(self._clips / self._config.clips_per_step)))
         return float(np.mean([self._step(part) for part in parts]))
 
-    def _step(self, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+    def _step(self, rows: NDArray[np.int64]) -> float:
         loss: Tensor = self._loss(self._network, self._inputs, rows)
         self._optimiser.zero_grad()
         torch.autograd.backward(loss)

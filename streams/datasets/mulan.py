@@ -16,7 +16,10 @@ from scoring.evaluation.labelled import LabelledSet
 from scoring.supervised.clips import LabelledClips
 
 _FOLDER: Final = "mulan"
-_LABEL: Final = "{http://mulan.sourceforge.net/labels}label"
+_LABEL: Final = ".//{*}label"
+"""In Mulan's namespace, which some sets leave out."""
+_TRUTH: Final = {"true": 1.0, "false": 0.0}
+"""How some sets write labels; most have 1 and 0."""
 
 
 def read_mulan(data: Path) -> Iterator[LabelledSet]:
@@ -49,7 +52,11 @@ def _labels(path: Path) -> list[str]:
     except (OSError, ElementTree.ParseError) as error:
         message = f"{path} cannot be read ({error}): a folder of mulan/ needs an XML file of its own name that lists the labels"
         raise ConfigurationError(message) from error
-    return [label.attrib["name"] for label in root.iter(_LABEL)]
+    labels = [label.attrib["name"] for label in root.iterfind(_LABEL) if "name" in label.attrib]
+    if not labels:
+        message = f'{path} names no label: it is to have an element <label name="..."> for each'
+        raise ConfigurationError(message)
+    return labels
 
 
 def _read_arff(path: Path, labels: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -75,7 +82,7 @@ def _read_arff(path: Path, labels: list[str]) -> tuple[NDArray[np.float32], NDAr
     columns = _columns(loaded, dense)
     of_label = np.isin(names, labels)
     features = [_numeric(columns[place], kind) for place, (_, kind) in enumerate(loaded["attributes"]) if not of_label[place]]
-    tags = np.column_stack([columns[names.index(label)].astype(np.float32) for label in labels])
+    tags = np.column_stack([_label_values(columns[names.index(label)], label, path) for label in labels])
     return np.hstack(features).astype(np.float32), tags
 
 
@@ -97,6 +104,16 @@ def _columns(loaded: dict[str, Any], dense: bool) -> list[NDArray[Any]]:
         for place, value in values.items():
             columns[place][row] = value
     return columns
+
+
+def _label_values(column: NDArray[Any], label: str, path: Path) -> NDArray[np.float32]:
+    """Return a label's column, [n]: 1, 0, and NaN where it is not known."""
+    try:
+        known = [np.nan if value is None else _TRUTH.get(str(value).lower(), value) for value in column]
+        return np.array(known, np.float32)
+    except ValueError as error:
+        message = f"{path} has values of label {label!r} that are neither 0 and 1 nor true and false: {error}"
+        raise ConfigurationError(message) from error
 
 
 def _numeric(column: NDArray[Any], kind: str | list[str]) -> NDArray[np.float32]:

@@ -51,7 +51,11 @@ def load_model(folder: Path, release: str | None) -> tuple[str, SupervisedModel]
     if name is None:
         message = f"there is no model in {folder}: make one with `highlights train-supervised FILE`"
         raise ConfigurationError(message)
-    return name, SupervisedModel.of(releases.manifest(name).model, releases.tensors(name))
+    try:
+        return name, SupervisedModel.of(releases.manifest(name).model, releases.tensors(name))
+    except (KeyError, TypeError, RuntimeError) as error:
+        message = f"model {name} in {folder} was made by another version of this program ({error}): train it again"
+        raise ConfigurationError(message) from error
 
 
 def publish_scores(
