@@ -16,6 +16,7 @@ from streams.cli import dead_letters, evaluate, evaluate_fusion, evaluate_rankin
 from streams.cli import demo as demonstration
 from streams.cli import doctor as doctoring
 from streams.cli import export as exporting
+from streams.cli import extract as extracting
 from streams.cli import rebuild as rebuilding
 from streams.cli import replay as replaying
 from streams.cli import retrain as retraining
@@ -41,6 +42,7 @@ app.add_typer(retraining.app, name="releases")
 app.add_typer(exporting.app, name="export")
 app.command()(retraining.retrain)
 app.command()(retraining.pairs)
+app.command()(extracting.extract)
 app.command()(supervised.train_supervised)
 app.command()(supervised.score)
 evaluate.app.command()(evaluate_ranking.ranking)
