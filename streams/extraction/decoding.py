@@ -143,8 +143,8 @@ def _on_grid(container: InputContainer) -> Iterator[Pictures]:
         held = frame
     if held is not None:
         lasts = float(held.duration * held.time_base) if held.duration and held.time_base else 0.0
-        ends = _place((held.time or 0.0) - begins + lasts)
-        yield from _shown(held, max(1, ends - place))
+        ends = max(1, _place((held.time or 0.0) - begins + lasts))
+        yield from _shown(held, ends - place)
 
 
 def _place(position_s: float) -> int:
