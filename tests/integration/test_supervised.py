@@ -38,9 +38,13 @@ def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_pa
     manifest = json.loads(trained.stdout)
     assert manifest["counts"]["clips"] == 600
     cast = tmp_path / "cast.csv"
-    cast.write_text("person,importance,video_id,clip_index\nAda,0.75,v007,3\n")
+    cast.write_text("person,importance,video_id,clip_index\nAda,0.5,v007,3\nAda,1,nowhere,0\n")
     sent = [json.loads(system.run("score", clips, *more, "--json").stdout) for more in ((), (), ("--cast", str(cast)))]
     assert [(run["videos"], run["clips"], run["unchanged"]) for run in sent] == [(60, 600, 0), (60, 600, 60), (60, 600, 59)]
+    loaded = [json.loads(system.run("cast", str(cast), "--json").stdout)]
+    cast.write_text(cast.read_text().replace("0.5", "0.75"))
+    loaded.append(json.loads(system.run("cast", str(cast), "--json").stdout))
+    assert loaded == [{"videos": 1, "unchanged": unchanged, "unknown": 1} for unchanged in (1, 0)]
     system.start_worker()
     client = clickhouse.connect(system.settings.clickhouse)
     query = """
