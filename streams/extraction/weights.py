@@ -59,8 +59,11 @@ def extraction_of(groups: list[Group], weights: Mapping[Group, Path | None]) -> 
         weights: file of each that needs one.
 
     Raises:
-        ConfigurationError: a file is not named, cannot be read, or is not of that network.
+        ConfigurationError: there is no group; a file is not named, cannot be read, or is not of that network.
     """
+    if not groups:
+        message = f"no group of features is left: --without may name some of {', '.join(Group)}, not all"
+        raise ConfigurationError(message)
     made = [_extractor(group, weights.get(group)) for group in groups]
     return Extraction([one for one, _ in made], {one.name: digest for one, digest in made})
 

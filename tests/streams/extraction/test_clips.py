@@ -73,6 +73,15 @@ def test_pictures_are_not_decoded_for_nothing(tmp_path: Path) -> None:
     assert [clip.pictures for clip in _clips(make_video(tmp_path / "v.mp4", 12), with_pictures=False)] == [None, None]
 
 
+def test_where_sound_pauses_there_is_silence(tmp_path: Path) -> None:
+    """What comes after a pause of 2 s in the middle of 4 s stands where it is played: from 4 s on."""
+    [clip] = _clips(make_video(tmp_path / "v.mkv", 4, pictures=False, pause_s=2))
+    assert clip.sound is not None
+    assert len(clip.sound) == pytest.approx(96_000, abs=3_200)
+    loud = [np.abs(clip.sound[second * 16_000 : second * 16_000 + 8_000]).mean() > 0.1 for second in (1, 2, 3, 4, 5)]
+    assert loud == [True, False, False, True, True]
+
+
 def test_sound_that_goes_on_a_little_makes_no_clip(tmp_path: Path) -> None:
     """Half a second after the last picture."""
     assert len(_clips(make_video(tmp_path / "v.mkv", 10, sound_s=10.5))) == 1

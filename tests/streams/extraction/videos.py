@@ -19,9 +19,15 @@ Schön
 
 
 def make_video(
-    path: Path, seconds: float = 25, *, hertz: float | None = 440, pictures: bool = True, sound_s: float | None = None
+    path: Path,
+    seconds: float = 25,
+    *,
+    hertz: float | None = 440,
+    pictures: bool = True,
+    sound_s: float | None = None,
+    pause_s: float = 0.0,
 ) -> Path:
-    """Write a video of 160 x 120 at 20 pictures a second; without a tone where `hertz` is None."""
+    """Write a video of 160 x 120 at 20 pictures a second; a tone, if `hertz` says which, with a pause in its middle."""
     with av.open(str(path), "w") as file:
         video = file.add_stream("mpeg4", rate=20, width=160, height=120, pix_fmt="yuv420p") if pictures else None
         audio = file.add_stream("aac", rate=44_100, layout="mono") if hertz else None
@@ -32,7 +38,7 @@ def make_video(
                 file.mux(video.encode(frame))
             file.mux(video.encode())
         if audio and hertz:
-            for start, samples in _tone(hertz, sound_s or seconds):
+            for start, samples in _tone(hertz, sound_s or seconds, pause_s):
                 sound = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
                 sound.sample_rate, sound.pts, sound.time_base = 44_100, start, Fraction(1, 44_100)
                 file.mux(audio.encode(sound))
@@ -48,6 +54,8 @@ def _picture(second: float) -> np.ndarray:
     return picture
 
 
-def _tone(hertz: float, seconds: float) -> list[tuple[int, np.ndarray]]:
-    tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * 44_100)) / 44_100)
-    return [(start, tone[start : start + 1024].astype(np.float32)) for start in range(0, len(tone), 1024)]
+def _tone(hertz: float, seconds: float, pause_s: float) -> list[tuple[int, np.ndarray]]:
+    """Return samples, and where they begin."""
+    tone = 0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * 44_100)) / 44_100).astype(np.float32)
+    later = [0 if start < len(tone) / 2 else round(pause_s * 44_100) for start in range(0, len(tone), 1024)]
+    return [(start + pause, tone[start : start + 1024]) for start, pause in zip(range(0, len(tone), 1024), later, strict=True)]
