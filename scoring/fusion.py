@@ -77,13 +77,20 @@ class Fused(NamedTuple):
     behaviour_weight: Floats
     ranker_weight: Floats
     celebrity_bonus: Floats
+    supervised_points: Floats
+    """Points that each signal adds to what is assumed where nothing is known; with the bonus they add up to the worth."""
+    ranker_points: Floats
+    share_points: Floats
+    rewind_points: Floats
+    fast_forward_points: Floats
 
 
 def fuse(signals: Signals, prior: RatePrior) -> Fused:
     """Fuse the signals of n clips."""
     ranker, model = _precision(signals.ranker_sd), _precision(signals.score_sd)
     supervised = np.maximum(model - ranker, 0.0)
-    behaviour_mean, behaviour = behaviour_opinion(signals.sessions, signals.clip_index, prior)
+    opinions, precisions = _opinions_of_kinds(signals.sessions, signals.clip_index, prior)
+    behaviour_mean, behaviour = _pooled(opinions, precisions)
     nothing = np.where(model > 0, 0.0, np.maximum(_NOTHING_KNOWN_SD**-2 - ranker, 0.0))
     total = supervised + ranker + behaviour + nothing
     mean = (
@@ -97,6 +104,7 @@ def fuse(signals: Signals, prior: RatePrior) -> Fused:
     bonus = _CELEBRITY_BONUS * np.nan_to_num(signals.celebrity)
     half = INTERVAL_Z / np.sqrt(total)
     worth = mean + bonus
+    share, rewind, fast_forward = np.where(precisions > 0, precisions / total * (opinions - MIDDLE), np.nan)
     return Fused(
         score=np.clip(worth, 0.0, MAX_SCORE),
         worth=worth,
@@ -107,6 +115,11 @@ def fuse(signals: Signals, prior: RatePrior) -> Fused:
         behaviour_weight=behaviour / total,
         ranker_weight=ranker / total,
         celebrity_bonus=bonus,
+        supervised_points=supervised / total * (signals.score_mean - MIDDLE),
+        ranker_points=ranker / total * (signals.ranker_mean - MIDDLE),
+        share_points=share,
+        rewind_points=rewind,
+        fast_forward_points=fast_forward,
     )
 
 
@@ -118,11 +131,19 @@ def behaviour_opinion(sessions: Floats, clip_index: NDArray[np.int64], prior: Ra
         clip_index: [n].
         prior: as fitted.
     """
-    seen, points = sessions[PLAY] > 0, _POINTS_OF_ONE_SD[:, None]
+    return _pooled(*_opinions_of_kinds(sessions, clip_index, prior))
+
+
+def _opinions_of_kinds(sessions: Floats, clip_index: NDArray[np.int64], prior: RatePrior) -> tuple[Floats, Floats]:
+    """Return what each kind's rate says of n clips, as `behaviour_opinion` does; both are [kinds of a rate, n]."""
+    points = _POINTS_OF_ONE_SD[:, None]
     normal, chance = behaviour_evidence(sessions, clip_index, prior)
-    precision = np.where(seen, 1.0 / (points**2 * (_MISFIT[:, None] + chance)), 0.0)
-    total = precision.sum(axis=0)
-    mean = np.where(seen, (precision * (MIDDLE + points * normal)).sum(axis=0) / np.where(seen, total, 1.0), MIDDLE)
+    return MIDDLE + points * normal, np.where(sessions[PLAY] > 0, 1.0 / (points**2 * (_MISFIT[:, None] + chance)), 0.0)
+
+
+def _pooled(opinions: Floats, precisions: Floats) -> tuple[Floats, Floats]:
+    total = precisions.sum(axis=0)
+    mean = np.where(total > 0, (precisions * opinions).sum(axis=0) / np.where(total > 0, total, 1.0), MIDDLE)
     return mean, total
 
 

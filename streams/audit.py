@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from schemas.clickhouse import SIGNAL_POINTS
 from streams import garbage_collection
 from streams.changelog import Ledger
 from streams.recompute import check_whole, recompute
@@ -207,9 +208,12 @@ def _compare_rows(client: Client, rows: pa.Table, ledger: Ledger) -> tuple[list[
 
 
 def _compare_row(clip: tuple[str, int], expected: dict[str, Any], found: dict[str, Any]) -> Iterator[Difference]:
+    tells_points = any(found[name] is not None for name in SIGNAL_POINTS)
     for name, wanted in expected.items():
         if name in _OF_SUPERVISED and expected["supervised_score"] is None:
             continue
+        if name in SIGNAL_POINTS and not tells_points:
+            continue  # a row of a version before these columns, which is not changed until its clip is
         if wanted != found[name]:
             yield Difference(what=f"{_clip_name(clip)}, {name}", expected=str(wanted), found=str(found[name]))
 

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import BaseModel, ConfigDict
 
-from schemas.clickhouse import HighlightRow
+from schemas.clickhouse import SIGNAL_POINTS, HighlightRow
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.interactions import KINDS
 from schemas.limits import parse_clip_id
@@ -108,6 +108,7 @@ def explain(client: Client, clip_id: str) -> dict[str, Any]:
         "score": row["score"],
         "interval": [row["score_low"], row["score_high"]],
         "components": _components(row),
+        "points": _points(row),
         "counts": {name: row[name] for name in ("exposures", "shares", "rewinds", "fast_forwards")},
         "recent": {name: row[f"recent_{name}"] for name in ("exposures", "shares", "rewinds", "fast_forwards")},
         "rates": _rates(client, row, clip),
@@ -136,6 +137,14 @@ def _components(row: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
         "ranker": {"score": row["ranker_score"], "weight": row["ranker_weight"]},
         "celebrity": {"importance": row["celebrity"], "bonus": row["celebrity_bonus"]},
     }
+
+
+def _points(row: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return what each signal adds to the score, and what it would be without any; None where that is missing or not told."""
+    points: dict[str, float | None] = {name.removesuffix("_points"): row[name] for name in SIGNAL_POINTS}
+    told = [value for value in points.values() if value is not None]
+    points["celebrity"] = None if row["celebrity"] is None else row["celebrity_bonus"]
+    return {"without_signals": row["worth"] - row["celebrity_bonus"] - sum(told) if told else None, **points}
 
 
 def _rates(client: Client, row: Mapping[str, Any], clip: int) -> dict[str, dict[str, float]]:

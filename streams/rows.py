@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from schemas.clickhouse import SIGNAL_POINTS
 from schemas.interactions import FAST_FORWARD, KINDS, PLAY, REWIND, SHARE
 from schemas.supervised import SupervisedOutput
 from scoring.rates import SIGNAL_KINDS, RatePrior
@@ -41,6 +42,7 @@ def clip_score_rows(statistics: PartitionStatistics, clips: ClipSelection, epoch
         "behaviour_weight": _float(fused.behaviour_weight),
         "ranker_weight": _float(fused.ranker_weight),
         "celebrity_bonus": _float(fused.celebrity_bonus),
+        **{name: _float(getattr(fused, name)) for name in SIGNAL_POINTS},
     }
     for kind, name in ((PLAY, "exposures"), (SHARE, "shares"), (REWIND, "rewinds"), (FAST_FORWARD, "fast_forwards")):
         columns[name] = counts[:, kind]

@@ -34,6 +34,17 @@ class SignalledClips:
         best = np.fmax.reduceat(self.value, starts, axis=1)
         return replace(self, value=self.value - np.repeat(best, np.diff(starts, append=len(self.label)), axis=1))
 
+    def with_neighbours(self, steps: int) -> Self:
+        """Return the clips with those so many before and after them as signals of their own; NaN beyond the list's ends."""
+        place = np.arange(len(self.label))
+        names, values = list(self.signals), [self.value]
+        for step in (*range(-steps, 0), *range(1, steps + 1)):
+            other = np.clip(place + step, 0, len(place) - 1)
+            there = (other == place + step) & (self.listed_with[other] == self.listed_with)
+            names += [f"{name} {step:+d}" for name in self.signals]
+            values.append(np.where(there, self.value[:, other], np.nan))
+        return replace(self, signals=tuple(names), value=np.concatenate(values))
+
     def joined(self, seconds: int) -> Self:
         """Return longer clips, with the mean values and labels of those that they are made of."""
         together = seconds // self.seconds

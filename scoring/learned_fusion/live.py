@@ -42,6 +42,7 @@ def fuse_learned(model: FusionModel, signals: Signals, prior: RatePrior) -> Fuse
     alone = np.full_like(table.value, np.nan)
     alone[behaviour] = table.value[behaviour]
     seen = signals.sessions[PLAY] > 0
+    points = dict(zip(SIGNALS, np.where(np.isnan(table.value), np.nan, fused.parts), strict=True))
     return Fused(
         score=fused.score,
         worth=fused.worth,
@@ -52,6 +53,11 @@ def fuse_learned(model: FusionModel, signals: Signals, prior: RatePrior) -> Fuse
         behaviour_weight=weight[behaviour].sum(axis=0),
         ranker_weight=weight[SIGNALS.index("ranker")],
         celebrity_bonus=fused.parts[SIGNALS.index("celebrity")],
+        supervised_points=points["supervised"],
+        ranker_points=points["ranker"],
+        share_points=points["share"],
+        rewind_points=points["rewind"],
+        fast_forward_points=points["fast_forward"],
     )
 
 

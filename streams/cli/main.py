@@ -16,6 +16,7 @@ from streams.cli import dead_letters, evaluate, evaluate_fusion, evaluate_rankin
 from streams.cli import demo as demonstration
 from streams.cli import doctor as doctoring
 from streams.cli import export as exporting
+from streams.cli import extract as extracting
 from streams.cli import rebuild as rebuilding
 from streams.cli import replay as replaying
 from streams.cli import retrain as retraining
@@ -41,8 +42,10 @@ app.add_typer(retraining.app, name="releases")
 app.add_typer(exporting.app, name="export")
 app.command()(retraining.retrain)
 app.command()(retraining.pairs)
+app.command()(extracting.extract)
 app.command()(supervised.train_supervised)
 app.command()(supervised.score)
+app.command()(supervised.cast)
 evaluate.app.command()(evaluate_ranking.ranking)
 evaluate.app.command()(evaluate_supervised.label_distribution)
 evaluate.app.command()(evaluate_supervised.tags)

@@ -70,15 +70,17 @@ def explanation_table(explanation: Mapping[str, Any]) -> Table:
     table = Table(title=f"{explanation['clip_id']} ({start}-{end} s): {explanation['score']:.2f} ({low:.2f}-{high:.2f})")
     for name in ("part", "value", "what it is"):
         table.add_column(name)
-    components = explanation["components"]
+    components, points = explanation["components"], explanation["points"]
     for name in ("supervised", "behaviour", "ranker"):
         part = components[name]
-        table.add_row(name, number(part["score"]), f"weighs {part['weight']:.0%}" if part["score"] is not None else "not there")
+        weight = f"weighs {part['weight']:.0%}{_adds(points.get(name))}"
+        table.add_row(name, number(part["score"]), weight if part["score"] is not None else "not there")
     celebrity = components["celebrity"]
-    table.add_row("celebrity", number(celebrity["importance"]), f"adds {celebrity['bonus']:.2f}")
+    table.add_row("celebrity", number(celebrity["importance"]), f"adds {celebrity['bonus']:+.2f}")
     for name, rate in explanation["rates"].items():
         detail = f"90 % interval {rate['low']:.2%}-{rate['high']:.2%}; {rate['usual']:.2%} is usual at this place"
-        table.add_row(f"{name} rate", f"{rate['mean']:.2%}", detail)
+        table.add_row(f"{name} rate", f"{rate['mean']:.2%}", detail + _adds(points[name]))
+    table.add_row("without signals", number(points["without_signals"]), "all that is added to it is the score, bounded to 0-10")
     for name, count in explanation["counts"].items():
         table.add_row(name, f"{count:,}", f"{explanation['recent'][name]:,.1f} after decay")
     for group in ("versions", "offsets"):
@@ -86,6 +88,10 @@ def explanation_table(explanation: Mapping[str, Any]) -> Table:
             table.add_row(f"{group[:-1]}: {name}", "-" if value is None else str(value), "")
     table.add_row("newest event", str(explanation["newest_event_at"] or "-"), f"published {explanation['published_at']}")
     return table
+
+
+def _adds(points: float | None) -> str:
+    return "" if points is None else f", adds {points:+.2f}"
 
 
 def audit_tables(audit: Audit) -> list[Table]:

@@ -92,6 +92,33 @@ def score(
         )
 
 
+def cast(
+    file: Annotated[
+        Path, typer.Argument(help="Table of who is seen where (.csv, .jsonl, .parquet), as `score --cast` reads it.")
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Load a cast table: give the clips that have scores already the importance of the people in them.
+
+    Rows are `person`, `importance` (0-1), `video_id`, and `clip_index` or `from_s` and `to_s`. Neither model nor features are
+    needed; what is the same already is not sent again.
+
+    Example: `highlights cast cast.csv`
+    """
+    from streams.supervised.cast_table import read_cast
+    from streams.supervised.cast_topic import publish_cast
+
+    settings, people = load_settings(), read_cast(file)
+    done = publish_cast(settings.kafka, ensure_topics(settings.kafka, settings.worker.group), people)
+    if json:
+        print_json(done._asdict())
+    else:
+        console.print(
+            f"{done.videos:,} videos of the table have scores, {done.unchanged:,} of them had these people already; "
+            f"{done.unknown:,} have none: score them first"
+        )
+
+
 def _folder(settings: Settings) -> Path:
     return settings.learning.folder(settings.data_dir) / "models"
 

@@ -29,6 +29,9 @@ from scoring.cast import Appearance, clip_importance
 Cast = Mapping[str, Mapping[int, float]]
 """Importance by clip index, of each video of a table."""
 
+DIGITS: Final = 4
+"""Of the numbers in messages."""
+
 Position = Annotated[float, Field(ge=0.0, le=MAX_POSITION_S, allow_inf_nan=False)]
 
 _WAYS_TO_SAY_WHERE: Final = {(False, True, True), (True, False, False)}
@@ -88,6 +91,11 @@ def read_cast(path: Path) -> Cast:
         row = _row(path, number, fields)
         appearances[row.video_id].append(row.appearance())
     return {video: clip_importance(seen) for video, seen in appearances.items()}
+
+
+def importance_of(cast: Cast, video_id: str, clip_index: int) -> float:
+    """Return the importance of a clip of one of the table's videos, as messages have it; 0 where nobody is seen."""
+    return round(cast[video_id].get(clip_index, 0.0), DIGITS)
 
 
 def _row(path: Path, number: int, fields: dict[str, Any]) -> _Row:

@@ -4,30 +4,27 @@ Messages are the same bytes each time, and what the topic already holds is not s
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from schemas.errors import ConfigurationError
-from schemas.supervised import SCHEMA_VERSION, SupervisedOutput
+from schemas.supervised import SCHEMA_VERSION
 from schemas.topics import SUPERVISED_SCORES
 from scoring.supervised.model import SupervisedModel
 from streams.kafka import VerifiedProducer, topic_name
-from streams.reading import read
 from streams.settings import KafkaSettings
-from streams.supervised.cast_table import Cast
+from streams.supervised.cast_table import DIGITS, Cast, importance_of
 from streams.supervised.feature_file import ClipRows, read_rows
 from streams.supervised.releases import models
+from streams.supervised.score_topic import message_of, messages_of
 from streams.supervised.training import feature_matrix
 
-_DIGITS: Final = 4
-_LEAST_SD: Final = 10.0**-_DIGITS
+_LEAST_SD: Final = 10.0**-DIGITS
 
 
 class Scored(NamedTuple):
@@ -101,11 +98,7 @@ def publish_scores(
 
 def _held(settings: KafkaSettings, partitions: int) -> dict[bytes, bytes]:
     """Return a digest of what the topic says of each video."""
-    held: dict[bytes, bytes] = {}
-    for partition in range(partitions):
-        for batch in read(settings, topic_name(settings, SUPERVISED_SCORES), partition):
-            held.update((message.key() or b"", _digest(message.value() or b"")) for message in batch)
-    return held
+    return {key: _digest(value) for key, value in messages_of(settings, partitions)}
 
 
 def _digest(value: bytes) -> bytes:
@@ -174,18 +167,7 @@ def messages(rows: ClipRows, release: str, model: SupervisedModel, cast: Cast) -
             "category": next((name for name in rows.category[start:end] if name), None),
             "clips": sorted(clips[start:end], key=lambda clip: clip["clip_index"]),
         }
-        yield video_id, _checked(output)
-
-
-def _checked(output: Mapping[str, Any]) -> bytes:
-    value = orjson.dumps(output)
-    try:
-        SupervisedOutput.model_validate_json(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        text = f"video {output['video_id']!r}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise ConfigurationError(text) from error
-    return value
+        yield video_id, message_of(output)
 
 
 def _clips(rows: ClipRows, model: SupervisedModel) -> list[dict[str, Any]]:
@@ -196,8 +178,8 @@ def _clips(rows: ClipRows, model: SupervisedModel) -> list[dict[str, Any]]:
             "the model has learned tags alone: `supervised-scores` needs a score for each clip; train it on clips with scores"
         )
         raise ConfigurationError(message)
-    means = np.round(outputs.mean.astype(np.float64), _DIGITS)
-    sds = np.maximum(np.round(outputs.sd.astype(np.float64), _DIGITS), _LEAST_SD)
+    means = np.round(outputs.mean.astype(np.float64), DIGITS)
+    sds = np.maximum(np.round(outputs.sd.astype(np.float64), DIGITS), _LEAST_SD)
     clips: list[dict[str, Any]] = [
         {"clip_index": index, "score_mean": mean, "score_sd": sd}
         for index, mean, sd in zip(rows.clip_index.tolist(), means.tolist(), sds.tolist(), strict=True)
@@ -210,11 +192,11 @@ def _clips(rows: ClipRows, model: SupervisedModel) -> list[dict[str, Any]]:
 def _add_celebrity(clips: list[dict[str, Any]], rows: ClipRows, cast: Cast) -> None:
     for clip, video_id in zip(clips, rows.video_id, strict=True):
         if video_id in cast:
-            clip["celebrity"] = round(cast[video_id].get(clip["clip_index"], 0.0), _DIGITS)
+            clip["celebrity"] = importance_of(cast, video_id, clip["clip_index"])
 
 
 def _add_tags(clips: list[dict[str, Any]], probability: NDArray[np.float64], model: SupervisedModel) -> None:
     rows, places = np.nonzero(probability >= model.reliability.thresholds)
-    values = np.round(probability[rows, places], _DIGITS)
+    values = np.round(probability[rows, places], DIGITS)
     for row, place, value in zip(rows.tolist(), places.tolist(), values.tolist(), strict=True):
         clips[row].setdefault("tags", {})[model.tag_names[place]] = value

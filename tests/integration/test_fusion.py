@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import rankdata
 
+from schemas.clickhouse import SIGNAL_POINTS
 from scoring.fusion import FUSION_VERSION
 from scoring.learned_fusion.live import numbers_of
 from streams.learning.fusion_topic import BUILT_IN, publish_fusion
@@ -56,6 +57,9 @@ def test_the_built_in_fusion_can_be_gone_back_to(system: System) -> None:
     eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
     assert system.client.query(query).result_rows == before
     assert system.audit().differences == 0
+    untold = ", ".join(f"{name} = NULL" for name in SIGNAL_POINTS)
+    system.client.command(f"ALTER TABLE clip_scores UPDATE {untold} WHERE 1 SETTINGS mutations_sync = 1")
+    assert system.audit().differences == 0, "rows of a version that did not tell what signals add are not wrong"
 
 
 def _label(system: System, path: Path) -> Path:
@@ -70,6 +74,16 @@ def _label(system: System, path: Path) -> Path:
     }
     pq.write_table(pa.table(table), path)
     return path
+
+
+def _explains_what_signals_add(system: System) -> None:
+    """Check that a watched clip's explanation names each signal's points, and that they add up to its score."""
+    query = "SELECT clip_id, score FROM highlights WHERE exposures > 0 AND score BETWEEN 1 AND 9 LIMIT 1"
+    ((clip_id, score),) = system.client.query(query).result_rows
+    points = json.loads(system.run("explain", clip_id, "--json").stdout)["points"]
+    assert list(points) == ["without_signals", "supervised", "ranker", "share", "rewind", "fast_forward", "celebrity"]
+    assert points["share"] is not None
+    assert abs(sum(value or 0 for value in points.values()) - score) < 1e-4
 
 
 def test_from_labels_to_a_fusion_that_holds_and_back(system: System, tmp_path: Path) -> None:
@@ -87,6 +101,7 @@ def test_from_labels_to_a_fusion_that_holds_and_back(system: System, tmp_path: P
     assert promoted.returncode == 0, promoted.stderr
     eventually(lambda: _shown(system) == {manifest["release"]}, f"the release in all rows; {system.log}")
     assert system.audit().differences == 0
+    _explains_what_signals_add(system)
     assert system.run("releases", "rollback", "--kind", "fusion", **variables).returncode == 0
     eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
     assert system.run("retrain", "--fusion", **variables).returncode != 0

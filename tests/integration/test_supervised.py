@@ -10,6 +10,7 @@ import pytest
 
 from streams import clickhouse
 from tests.integration.running import System, eventually
+from tests.streams.extraction.videos import make_video
 
 pytest.importorskip("torch")
 
@@ -37,9 +38,13 @@ def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_pa
     manifest = json.loads(trained.stdout)
     assert manifest["counts"]["clips"] == 600
     cast = tmp_path / "cast.csv"
-    cast.write_text("person,importance,video_id,clip_index\nAda,0.75,v007,3\n")
+    cast.write_text("person,importance,video_id,clip_index\nAda,0.5,v007,3\nAda,1,nowhere,0\n")
     sent = [json.loads(system.run("score", clips, *more, "--json").stdout) for more in ((), (), ("--cast", str(cast)))]
     assert [(run["videos"], run["clips"], run["unchanged"]) for run in sent] == [(60, 600, 0), (60, 600, 60), (60, 600, 59)]
+    loaded = [json.loads(system.run("cast", str(cast), "--json").stdout)]
+    cast.write_text(cast.read_text().replace("0.5", "0.75"))
+    loaded.append(json.loads(system.run("cast", str(cast), "--json").stdout))
+    assert loaded == [{"videos": 1, "unchanged": unchanged, "unknown": 1} for unchanged in (1, 0)]
     system.start_worker()
     client = clickhouse.connect(system.settings.clickhouse)
     query = """
@@ -54,6 +59,26 @@ def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_pa
         return rows == [(600, 600, 1)]
 
     eventually(shown, f"600 clips scored by the model; {system.log}")
+
+
+def test_a_model_is_trained_on_what_was_extracted_from_videos(system: System, tmp_path: Path) -> None:
+    """`extract`, labels beside its clips, `train-supervised`, `score`; a video that cannot be read is told by the exit status."""
+    pytest.importorskip("av")
+    videos = [make_video(tmp_path / f"v{number}.mp4", 11, hertz=200 * (number + 1), pictures=False) for number in range(8)]
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    names, out = [str(path) for path in (*videos, broken)], tmp_path / "features"
+    extracted = system.run("extract", *names, "--out", str(out), "--without", "visual", "--without", "audio", "--json")
+    assert extracted.returncode == 1
+    assert list(json.loads(extracted.stdout)["refused"]) == [str(broken)]
+    clips, labelled = out / "clips.parquet", str(tmp_path / "labelled.parquet")
+    table = pq.read_table(clips)
+    pq.write_table(table.append_column("score", pa.array(np.arange(len(table)) % 10.0)), labelled)
+    trained = system.run("train-supervised", labelled, "--epochs", "2", "--json")
+    assert trained.returncode == 0, trained.stderr
+    scored = system.run("score", str(clips), "--json")
+    assert scored.returncode == 0, scored.stderr
+    assert (json.loads(scored.stdout)["videos"], json.loads(scored.stdout)["clips"]) == (8, 16)
 
 
 def test_what_is_wrong_with_a_file_is_one_line(system: System, tmp_path: Path) -> None:

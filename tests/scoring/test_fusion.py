@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
+from schemas.clickhouse import SIGNAL_POINTS
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from scoring.fusion import MIDDLE, Fused, Signals, behaviour_opinion, fuse
 from scoring.rates import POSITION_BINS, RatePrior, first_prior
@@ -85,6 +86,17 @@ def test_all_is_on_the_scale_and_the_interval_holds_the_score(signals: Signals, 
     weights = np.array([fused.supervised_weight, fused.behaviour_weight, fused.ranker_weight])
     assert (weights >= 0).all()
     assert weights.sum() <= 1 + 1e-12
+
+
+@given(_signals(), _priors())
+def test_what_signals_add_is_the_score(signals: Signals, prior: RatePrior) -> None:
+    """The middle and the points of all signals are the worth; a signal that is missing has none."""
+    fused = _fuse(signals, prior)
+    points = np.array([getattr(fused, name) for name in SIGNAL_POINTS])
+    assert MIDDLE + np.nansum(points) + fused.celebrity_bonus == pytest.approx(fused.worth)
+    unseen = signals.sessions[PLAY, 0] == 0
+    missing = [np.isnan(signals.score_mean[0]), np.isnan(signals.ranker_mean[0]), unseen, unseen, unseen]
+    assert np.isnan(points).tolist() == missing
 
 
 @given(_signals(), _priors(), st.floats(1.01, 100))

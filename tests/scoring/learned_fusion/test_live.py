@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from schemas.clickhouse import SIGNAL_POINTS
 from schemas.fusion import LearnedFusion
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from scoring.fusion import Fused, Signals, fuse
@@ -50,6 +51,16 @@ def test_more_sessions_of_a_kind_never_speak_the_other_way(model: FusionModel, k
         sessions[kind] = part * sessions[PLAY]
         worth.append(_fuse(model, signals._replace(sessions=sessions)).worth)
     assert (sign * np.diff(worth, axis=0) >= -1e-9).all()
+
+
+def test_what_signals_add_is_the_score(model: FusionModel) -> None:
+    """The labelled clips' mean and the points of all signals are the worth; a signal that is missing has none."""
+    signals, _ = labelled_library(200, seed=6)
+    fused = _fuse(model, signals)
+    points = np.stack([getattr(fused, name) for name in SIGNAL_POINTS])
+    assert np.allclose(model.mean + np.nansum(points, axis=0) + fused.celebrity_bonus, fused.worth)
+    assert np.array_equal(np.isnan(points[0]), np.isnan(signals.score_mean))
+    assert np.array_equal(np.isnan(points[-1]), signals.sessions[PLAY] == 0)
 
 
 def test_a_missing_signal_has_no_weight(model: FusionModel) -> None:

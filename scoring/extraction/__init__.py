@@ -1,0 +1,1 @@
+"""Features of a clip's pictures, sound and words: networks that others have trained, and what needs no training."""
