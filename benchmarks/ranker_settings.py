@@ -43,7 +43,9 @@ def main(
     """Print a table of settings."""
     opinions = without_judges(read_movielens(data))
     in_use = _taus(opinions, RankerConfig(), seeds)
-    table = Table("setting", "plain", "both", title=f"Kendall's tau by viewers who are no judges, {seeds} seeds; others less those in use")
+    table = Table(
+        "setting", "plain", "both", title=f"Kendall's tau by viewers who are no judges, {seeds} seeds; others less those in use"
+    )
     table.add_row("in use", *(str(estimate(taus)) for taus in in_use))
     with Live(table):
         for name, values in _OTHERS.items():
