@@ -1,6 +1,6 @@
 """Weak pairs at an interval: the worker that has the first partition has them built, in a process of their own.
 
-Pairs are the library's, and a worker has some partitions of it, so the process reads the state of all of them (`streams.learning`).
+Pairs are the library's, and a worker has some partitions of it: the process reads the state of all of them (`streams.learning`).
 """
 
 import asyncio

@@ -77,8 +77,8 @@ class GraphConvolution(GCNConv):  # type: ignore[misc]
 
     def forward(self, state: Tensor, propagation: Propagation) -> Tensor:
         """Return what each clip and its neighbours say."""
-        spread: Tensor = _Spread.apply(self.lin(state), propagation)  # type: ignore[no-untyped-call]
-        return spread + self.bias
+        result: Tensor = _Spread.apply(self.lin(state), propagation) + self.bias
+        return result
 
 
 class ResidualGraphLayer(nn.Module):

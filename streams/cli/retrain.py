@@ -64,10 +64,11 @@ def retrain(
     """Train a ranker on what viewers have done so far; it takes the place of the one before unless it is worse.
 
     Builds weak pairs from the workers' state, trains, judges the new ranker by pairs of videos that it has not seen, and sends
-    the scores to the workers. With --every, the next is made that time after the last release, refused ones too: a restart changes
-    nothing, and one that was interrupted is made again at once. With --labels, annotators' scores (0-10) of some of the library's clips are learned together with the pairs, and
-    held-out labels judge, too. Needs the extra `training`. With --fusion, what each signal is worth is learned from the labels
-    instead; it holds unless it is worse than the built-in fusion or than the best single signal.
+    the scores to the workers. With --every, the next is made that time after the last release, refused ones too: a restart
+    changes nothing, and one that was interrupted is made again at once. With --labels, annotators' scores (0-10) of some of the
+    library's clips are learned together with the pairs, and held-out labels judge, too. Needs the extra `training`. With
+    --fusion, what each signal is worth is learned from the labels instead; it holds unless it is worse than the built-in fusion
+    or than the best single signal.
 
     Example: `highlights retrain --labels clips.parquet`
     """

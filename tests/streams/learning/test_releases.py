@@ -1,6 +1,7 @@
 """Releases on disk."""
 
 import multiprocessing
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,25 @@ def test_the_current_release_is_a_note_that_can_be_replaced(releases: Releases) 
     releases.set_current("r1")
     releases.set_current("r2")
     assert Releases(releases.folder).current == "r2"
+
+
+def test_what_a_death_cuts_short_is_noted(releases: Releases) -> None:
+    """A release that is being let hold is unfinished until it holds; the one before is current meanwhile."""
+    releases.set_current("r1")
+    with suppress(KeyboardInterrupt), releases.holding("r2"):
+        raise KeyboardInterrupt
+    assert (releases.unfinished, releases.current) == ("r2", "r1")
+    with releases.holding("r2"):
+        pass
+    assert (releases.unfinished, releases.current) == (None, "r2")
+
+
+def test_what_was_half_written_is_swept_away(releases: Releases) -> None:
+    """The next release of the kind takes away what a process that died left; other hidden folders are not ours."""
+    for name in (".r-20260101T000000-7", ".snapshot"):
+        (releases.folder / name).mkdir()
+    releases.write(manifest("r-20260102T000000-9"), _TENSORS, _SCORES)
+    assert {path.name for path in releases.folder.glob(".*")} == {".snapshot"}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "scores.parquet"])
