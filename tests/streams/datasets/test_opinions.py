@@ -84,6 +84,18 @@ def test_a_ranker_without_pairs_says_the_same_of_all(tmp_path: Path) -> None:
     assert all(np.isfinite(findings.tau[Condition(WEAK_SHARES[0], 0.0), method]).all() for method in METHODS)
 
 
+def test_any_folder_of_that_shape_is_evaluated(tmp_path: Path) -> None:
+    """Whatever it is called, and the folder that is given itself, too; without one the error says what is looked for."""
+    from streams.cli.evaluate_ranking import data_sets
+
+    with pytest.raises(ConfigurationError, match=r"ratings\.csv and movies\.csv"):
+        list(data_sets(tmp_path))
+    _small_world(tmp_path)
+    (tmp_path / "movielens").rename(tmp_path / "other-users")
+    assert [data.name for data in data_sets(tmp_path)] == ["other-users"]
+    assert [data.name for data in data_sets(tmp_path / "other-users")] == ["other-users"]
+
+
 def test_settings_are_chosen_without_the_judges(tmp_path: Path) -> None:
     """Whatever the judges say, what settings may be chosen by stays the same; and it is half of the viewers."""
     from dataclasses import replace
