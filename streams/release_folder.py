@@ -1,6 +1,7 @@
 """Releases on disk: a folder each, with a manifest that says what it was made of and the checksum of every file.
 
     <folder>/current            name of the release that holds
+    <folder>/held               names of those that have held, that one last
     <folder>/.unfinished        name of the one that is being let hold
     <folder>/<release>/manifest.json, and files
 
@@ -80,9 +81,27 @@ class ReleaseFolder(Generic[_M]):
 
     def set_current(self, release: str) -> None:
         """Note which release holds."""
-        path = self.folder / ".current"
-        path.write_text(release + "\n")
-        path.replace(self.folder / "current")
+        self._note("held", *(held for held in self._held() if held != release), release)
+        self._note("current", release)
+
+    @property
+    def before(self) -> str | None:
+        """Name of the release that held before the current one; None where none did, or it is not known."""
+        others = [held for held in self._held() if held != self.current]
+        return others[-1] if others else None
+
+    def leave_current(self) -> None:
+        """Forget that the current release has held, so that going back once more goes further back."""
+        self._note("held", *(held for held in self._held() if held != self.current))
+
+    def _held(self) -> list[str]:
+        path = self.folder / "held"
+        return path.read_text().split() if path.exists() else []
+
+    def _note(self, name: str, *releases: str) -> None:
+        path = self.folder / f".{name}"
+        path.write_text("".join(f"{release}\n" for release in releases))
+        path.replace(self.folder / name)
 
     @property
     def unfinished(self) -> str | None:

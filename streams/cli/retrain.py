@@ -191,17 +191,18 @@ def promote(
 
 @app.command()
 def rollback(kind: KindOption = Kind.RANKER, json: JsonOption = False) -> None:
-    """Let the release hold again that the current one took the place of."""
+    """Let the release hold again that held before the current one; once more, the one before that."""
     settings = load_settings()
     if kind is Kind.FUSION:
         fusion_releases.rollback(settings, json)
         return
     releases = _releases(settings)
-    parent = releases.manifest(releases.current).parent if releases.current else None
-    if parent is None:
+    before = releases.before or (releases.manifest(releases.current).parent if releases.current else None)
+    if before is None:
         message = "there is no release to go back to: `highlights releases list` shows all"
         raise ConfigurationError(message)
-    _promote(settings, parent, json)
+    releases.leave_current()
+    _promote(settings, before, json)
 
 
 def _promote(settings: Settings, release: str, json: bool) -> None:

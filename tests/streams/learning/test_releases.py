@@ -51,6 +51,18 @@ def test_the_current_release_is_a_note_that_can_be_replaced(releases: Releases) 
     assert Releases(releases.folder).current == "r2"
 
 
+def test_going_back_goes_the_way_that_was_come(releases: Releases) -> None:
+    """An old release that was promoted is gone back from to the one that held then, and further back to what held before."""
+    for release in ("r1", "r2", "r3", "r1"):
+        releases.set_current(release)
+    way = []
+    while releases.before:
+        way.append(releases.before)
+        releases.leave_current()
+        releases.set_current(way[-1])
+    assert way == ["r3", "r2"]
+
+
 def test_what_a_death_cuts_short_is_noted(releases: Releases) -> None:
     """A release that is being let hold is unfinished until it holds; the one before is current meanwhile."""
     releases.set_current("r1")
