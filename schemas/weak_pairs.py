@@ -19,9 +19,11 @@ class Lineage(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
+    topic: str = "interactions"
+    """Of the interactions; what was written before this field was, was of the topic without a prefix."""
     partition: Annotated[int, Field(ge=0)]
     first_offset: Offset
-    """First offset of topic interactions that took part."""
+    """First offset there that took part."""
     applied_offset: Offset
     """Last one."""
     supervised_offset: Offset

@@ -23,6 +23,7 @@ from streams.exclusions import exclude
 from streams.flush import Flusher, Sinks
 from streams.gauges import Gauges
 from streams.kafka import STATISTICS_TABLE, topic_name
+from streams.pairs_timer import PairsTimer
 from streams.record_batches import CHUNK_RECORDS
 from streams.recovery import recover
 from streams.replacement import Replacer
@@ -57,6 +58,7 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
     store: ColumnStore
     flusher: Flusher
     replacer: Replacer
+    pairs_timer: PairsTimer
     sinks: Sinks
     settings: Settings
     partitions: int
@@ -223,6 +225,7 @@ def create_app(settings: Settings, partitions: int, client: Client) -> Highlight
     app.store = table.data
     app.sinks = Sinks(settings, client)
     app.flusher = Flusher(settings, app.store, app.sinks, lambda offsets: app.consumer.commit_applied(offsets))
+    app.pairs_timer = PairsTimer(settings, app.store, client)
     app.replacer = Replacer(settings, app.store, app.flusher)
     _declare_agents(app)
     return app
@@ -258,6 +261,10 @@ def _declare_agents(app: HighlightsApp) -> None:
         metrics.PARTITIONS.set(app.partitions)
         gauges = Gauges(app.store, app.interactions_topic, lambda partitions: app.consumer.end_offsets(partitions))
         await _crash_on_error(app, gauges.run(lambda: app.should_stop, app.sleep))
+
+    @app.task
+    async def build_weak_pairs() -> None:
+        await _crash_on_error(app, app.pairs_timer.run(lambda: app.should_stop, app.sleep))
 
     @app.task
     async def flush() -> None:

@@ -1,6 +1,8 @@
 """Releases on disk: a folder each, with a manifest that says what it was made of and the checksum of every file.
 
     <folder>/current            name of the release that holds
+    <folder>/held               names of those that have held, that one last
+    <folder>/.unfinished        name of the one that is being let hold
     <folder>/<release>/manifest.json, and files
 
 A release is written into a hidden folder and renamed when it is whole, so that there never is half of one.
@@ -24,6 +26,7 @@ from schemas.errors import ConfigurationError, StateError
 
 MODEL: Final = "model.safetensors"
 _MANIFEST: Final = "manifest.json"
+_UNFINISHED: Final = ".unfinished"
 
 
 class ReleaseManifest(BaseModel):
@@ -78,9 +81,44 @@ class ReleaseFolder(Generic[_M]):
 
     def set_current(self, release: str) -> None:
         """Note which release holds."""
-        path = self.folder / ".current"
-        path.write_text(release + "\n")
-        path.replace(self.folder / "current")
+        self._note("held", *(held for held in self._held() if held != release), release)
+        self._note("current", release)
+
+    @property
+    def before(self) -> str | None:
+        """Name of the release that held before the current one; None where none did, or it is not known."""
+        others = [held for held in self._held() if held != self.current]
+        return others[-1] if others else None
+
+    def leave_current(self) -> None:
+        """Forget that the current release has held, so that going back once more goes further back."""
+        self._note("held", *(held for held in self._held() if held != self.current))
+
+    def _held(self) -> list[str]:
+        path = self.folder / "held"
+        return path.read_text().split() if path.exists() else []
+
+    def _note(self, name: str, *releases: str) -> None:
+        path = self.folder / f".{name}"
+        path.write_text("".join(f"{release}\n" for release in releases))
+        path.replace(self.folder / name)
+
+    @property
+    def unfinished(self) -> str | None:
+        """Name of the release that a process began to let hold, and did not end; None where there is none."""
+        path = self.folder / _UNFINISHED
+        return path.read_text().strip() if path.exists() else None
+
+    @contextmanager
+    def holding(self, release: str) -> Iterator[None]:
+        """Note which release holds, when what lets it hold has been done; until then, that it is being done.
+
+        A process that dies in between has perhaps told a part of the workers: the note says that the rest is to be done.
+        """
+        (self.folder / _UNFINISHED).write_text(release + "\n")
+        yield
+        self.set_current(release)
+        (self.folder / _UNFINISHED).unlink()
 
     def manifests(self) -> list[_M]:
         """Return all manifests, the oldest first."""
@@ -110,7 +148,8 @@ class ReleaseFolder(Generic[_M]):
     def write_files(self, manifest: _M, files: Mapping[str, Callable[[Path], None]]) -> _M:
         """Write a release, each file by its function; return its manifest with the files' checksums."""
         hidden = self.folder / f".{manifest.release}"
-        shutil.rmtree(hidden, ignore_errors=True)
+        for left in (hidden, *self.folder.glob(f".{manifest.release.split('-')[0]}-*/")):  # by processes that have died
+            shutil.rmtree(left, ignore_errors=True)
         hidden.mkdir(parents=True)
         for name, write in files.items():
             write(hidden / name)

@@ -138,6 +138,9 @@ class LearningSettings(_Group):
 
     releases_dir: Path | None = None
     """Folder of the releases; unset: `releases` in HIGHLIGHTS_DATA_DIR."""
+    pairs_interval_hours: Annotated[float, Field(ge=0)] = 6.0
+    """Age of the newest weak pairs at which the worker that has the first partition has new ones built, in a process beside it;
+    0 leaves that to `highlights pairs` and `highlights retrain`. Each build adds its rows to ClickHouse, for 180 days."""
     newest_interactions: Annotated[int, Field(ge=0)] = 2_000_000
     """How many interactions tell which clips the same sessions watched."""
 

@@ -1,6 +1,6 @@
 """What many viewers think of clips: the truth that a ranker which saw a few viewers is judged by."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,12 @@ class ViewerOpinions:
         chosen[viewers] = True
         theirs: NDArray[np.bool_] = chosen[self.viewer]
         return theirs
+
+    def only(self, viewers: NDArray[np.int64]) -> "ViewerOpinions":
+        """Return the opinions of some viewers, numbered anew; clips stay, those without an opinion, too."""
+        theirs = self.by_viewers(viewers)
+        viewer = np.unique(self.viewer[theirs], return_inverse=True)[1]
+        return replace(self, viewer=viewer, clip=self.clip[theirs], opinion=self.opinion[theirs])
 
     def above_own_mean(self) -> Floats:
         """Return every opinion less the viewer's mean over the clips that are ranked together, [m]."""

@@ -21,7 +21,7 @@ from schemas.interactions import KINDS, PLAY, SHARE
 from scoring.evaluation.comparison import tau
 from scoring.evaluation.opinions import ViewerOpinions
 from scoring.evaluation.pair_calibration import Likings, calibration_errors
-from scoring.evaluation.ranking_conditions import WEAK_SHARES, Condition, Method, conditions_at, methods_under, words_of
+from scoring.evaluation.ranking_conditions import Condition, Method, Trials, all_trials, words_of
 from scoring.graph.combine import combine
 from scoring.graph.neighbours import feature_similarity
 from scoring.graph.sessions import co_session_votes, similarity_of
@@ -75,7 +75,13 @@ class _Ground(NamedTuple):
     places: NDArray[np.float32]
 
 
-def find(data: ViewerOpinions, seeds: int, config: RankerConfig, progress: Callable[[str], None] = lambda _: None) -> Findings:
+def find(
+    data: ViewerOpinions,
+    seeds: int,
+    config: RankerConfig,
+    progress: Callable[[str], None] = lambda _: None,
+    trials: Trials | None = None,
+) -> Findings:
     """Train every method under every condition.
 
     Args:
@@ -83,24 +89,36 @@ def find(data: ViewerOpinions, seeds: int, config: RankerConfig, progress: Calla
         seeds: how often.
         config: of the rankers; `weighted` is set by each method.
         progress: told before each training, in words.
+        trials: what is tried; all of the report when None.
 
     Raises:
         ConfigurationError: the viewers are too few to judge.
     """
-    ground = _ground_of(data)
+    ground, trials = _ground_of(data), trials or all_trials()
     findings = Findings({}, {})
     for seed in range(seeds):
-        for weak in WEAK_SHARES:
+        for weak in sorted({condition.weak for condition in trials}):
             pairs, errors = _weak_pairs(ground, weak, seed)
             for metric, error in errors.items():
                 findings.calibration.setdefault((Condition(weak, 0.0), metric), []).append(error)
-            for condition in conditions_at(weak):
+            for condition in (condition for condition in trials if condition.weak == weak):
                 told = _told(ground, pairs, condition, seed)
-                for method in methods_under(condition):
+                for method in trials[condition]:
                     progress(f"{data.name}, seed {seed + 1} of {seeds}, {words_of(condition)}: {method.name}")
                     ranked = _ranked(ground, told, method, config, seed)
                     findings.tau.setdefault((condition, method), []).append(_agreement(ground, ranked, ~told.labelled))
     return findings
+
+
+def without_judges(data: ViewerOpinions) -> ViewerOpinions:
+    """Return the opinions of those who are not judges: what settings may be chosen by."""
+    return data.only(judges_and_watchers(data)[1])
+
+
+def judges_and_watchers(data: ViewerOpinions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the viewers who decide, half of all, and those who may watch."""
+    judges, watchers = np.array_split(np.random.default_rng(0).permutation(data.viewers), 2)
+    return judges, watchers
 
 
 def turn_round(pairs: RankedPairs, part: float, rng: np.random.Generator) -> RankedPairs:
@@ -111,7 +129,7 @@ def turn_round(pairs: RankedPairs, part: float, rng: np.random.Generator) -> Ran
 
 
 def _ground_of(data: ViewerOpinions) -> _Ground:
-    judges, watchers = np.array_split(np.random.default_rng(0).permutation(data.viewers), 2)
+    judges, watchers = judges_and_watchers(data)
     theirs = data.by_viewers(judges)
     above = data.above_own_mean()
     truth = _mean_opinion(data, theirs, above)

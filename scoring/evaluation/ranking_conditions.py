@@ -1,5 +1,6 @@
 """What is tried in the evaluation of rankers: what viewers tell, and what a ranker may use of it."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 WEAK_SHARES: Final = (0.05, 0.15, 0.30)
@@ -64,17 +65,13 @@ def words_of(condition: Condition) -> str:
     return ", ".join([f"{condition.weak:.0%} of viewers", *(f"{part:.0%} of {what}" for part, what in parts if part)])
 
 
-def conditions_at(weak: float) -> tuple[Condition, ...]:
-    """Return what is tried with a part of the viewers."""
-    clean = Condition(weak, 0.0)
-    if weak != MIDDLE_SHARE:
-        return (clean,)
-    return (clean, *(clean._replace(wrong=wrong) for wrong in WRONG_SHARES), clean._replace(labelled=LABELLED_SHARE))
+Trials = Mapping[Condition, tuple[Method, ...]]
+"""Which methods are tried under which conditions."""
 
 
-def methods_under(condition: Condition) -> tuple[Method, ...]:
-    """Return the methods that are tried under a condition."""
-    if condition.labelled:
-        return WITH_LABELS
-    inside = condition == Condition(MIDDLE_SHARE, 0.0)
-    return (*METHODS, *PARTS) if inside else METHODS
+def all_trials() -> Trials:
+    """Return what the report is about."""
+    clean = {Condition(weak, 0.0): METHODS for weak in WEAK_SHARES}
+    middle = Condition(MIDDLE_SHARE, 0.0)
+    wrong = {middle._replace(wrong=wrong): METHODS for wrong in WRONG_SHARES}
+    return clean | {middle: (*METHODS, *PARTS)} | wrong | {middle._replace(labelled=LABELLED_SHARE): WITH_LABELS}

@@ -5,20 +5,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from scoring.features import FeatureScale
 from scoring.ranker.dataset import Library, RankedPairs
 from scoring.ranker.inputs import inputs_of
-from scoring.ranker.propagation import propagation_of, sample_neighbourhood, to_torch
+from scoring.ranker.propagation import Propagation, propagation_of, sample_neighbourhood, to_torch
 
 
 class View(NamedTuple):
     """A part of the library, ready for the network; `place[row]` is where a clip of the library stands in it."""
 
     inputs: Tensor
-    propagation: Tensor
+    propagation: Propagation
     place: NDArray[np.int64]
 
 
@@ -28,20 +27,18 @@ class Views:
     def __init__(self, library: Library, scale: FeatureScale, whole_up_to: int, device: torch.device) -> None:
         self._inputs = torch.from_numpy(inputs_of(library, scale))
         self._propagation = propagation_of(library.graph, library.clips)
-        self._device = device
-        self._whole = self._view(np.arange(library.clips), self._propagation) if library.clips <= whole_up_to else None
+        self._device, self._sampled = device, library.clips > whole_up_to
+        self.whole = View(self._inputs.to(device), to_torch(self._propagation, device), np.arange(library.clips))
 
     def around(self, clips: NDArray[np.int64], layers: int, fanout: int, rng: np.random.Generator) -> View:
         """Return a view that holds the clips."""
-        if self._whole is not None:
-            return self._whole
+        if not self._sampled:
+            return self.whole
         part = sample_neighbourhood(self._propagation, np.unique(clips), layers, fanout, rng)
-        return self._view(part.rows, part.propagation)
-
-    def _view(self, rows: NDArray[np.int64], propagation: csr_array) -> View:
         place = np.zeros(len(self._inputs), np.int64)
-        place[rows] = np.arange(len(rows))
-        return View(self._inputs[torch.from_numpy(rows)].to(self._device), to_torch(propagation, self._device), place)
+        place[part.rows] = np.arange(len(part.rows))
+        inputs = self._inputs[torch.from_numpy(part.rows)]
+        return View(inputs.to(self._device), to_torch(part.propagation, self._device), place)
 
 
 def draw_pairs(pairs: RankedPairs, count: int, rng: np.random.Generator) -> RankedPairs:

@@ -24,6 +24,13 @@ class Neighbourhood(NamedTuple):
     """[rows, rows]."""
 
 
+class Propagation(NamedTuple):
+    """A propagation as torch's [n, n], and its transpose, which gradients go along."""
+
+    matrix: Tensor
+    transpose: Tensor
+
+
 def propagation_of(graph: csr_array | None, clips: int) -> csr_array:
     """Return the propagation of a graph with rows that sum to 1 or are empty; of no graph, the identity."""
     if graph is None:
@@ -77,8 +84,12 @@ def _draw(
     return drawn
 
 
-def to_torch(matrix: csr_array, device: torch.device) -> Tensor:
-    """Return a sparse matrix as torch's."""
+def to_torch(matrix: csr_array, device: torch.device) -> Propagation:
+    """Return a propagation as torch's."""
+    return Propagation(_sparse(matrix, device), _sparse(csr_array(matrix.T), device))
+
+
+def _sparse(matrix: csr_array, device: torch.device) -> Tensor:
     starts, columns, values = (torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta state")

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from scoring.features import FeatureScale
 from scoring.ranker.dataset import Library
 from scoring.ranker.inputs import inputs_of
 from scoring.ranker.network import NetworkShape, RankerNetwork
-from scoring.ranker.propagation import propagation_of, to_torch
+from scoring.ranker.propagation import Propagation, propagation_of, to_torch
 
 
 class ClipScores(NamedTuple):
@@ -47,7 +48,7 @@ class TrainedRanker:
         Raises:
             ValueError: its columns are not those that were learned.
         """
-        centred = embeddings_of(self.network, library, self.scale) - self.posterior.centre
+        centred = _embeddings_of(self.network, library, self.scale) - self.posterior.centre
         head = self.network.head_weights()
         variance = np.einsum("ij,ij->i", centred @ self.posterior.covariance, centred)
         unit = self.posterior.unit[0]
@@ -81,12 +82,15 @@ class TrainedRanker:
         return cls(network, shape, scale, WorthPosterior(*(tensors[f"posterior.{name}"] for name in WorthPosterior._fields)))
 
 
-@torch.no_grad()
-def embeddings_of(network: RankerNetwork, library: Library, scale: FeatureScale) -> NDArray[np.float32]:
-    """Return what the head sees of every clip, [n, hidden]."""
-    network.eval()
+def _embeddings_of(network: RankerNetwork, library: Library, scale: FeatureScale) -> NDArray[np.float32]:
     device = network.head.weight.device
     inputs = torch.from_numpy(inputs_of(library, scale)).to(device)
-    propagation = to_torch(propagation_of(library.graph, library.clips), device)
+    return embeddings_of(network, inputs, to_torch(propagation_of(library.graph, library.clips), device))
+
+
+@torch.no_grad()
+def embeddings_of(network: RankerNetwork, inputs: Tensor, propagation: Propagation) -> NDArray[np.float32]:
+    """Return what the head sees of every clip, [n, hidden]."""
+    network.eval()
     embedding: NDArray[np.float32] = network.embed(inputs, propagation).cpu().numpy()
     return embedding

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from scoring.features import FeatureScale
@@ -93,8 +94,7 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = RankerNetwork(shape).to(device or torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-        _fit(network, dataset, scale, config, (learned, held_out), rng, progress)
-    embeddings = embeddings_of(network, dataset.library, scale)
+        embeddings = _fit(network, dataset, scale, config, (learned, held_out), rng, progress)
     network.cpu()
     return TrainedRanker(network, shape, scale, fit_posterior(embeddings, network.head_weights(), learned, held_out))
 
@@ -124,15 +124,15 @@ def _fit(
     pairs: tuple[RankedPairs, RankedPairs],
     rng: np.random.Generator,
     progress: Callable[[Progress], None],
-) -> None:
-    """Train the network in place, and leave it as it was after its best epoch."""
+) -> NDArray[np.float32]:
+    """Train the network in place, leave it as it was after its best epoch, and return its embeddings."""
     learned, held_out = pairs
     steps = _Steps(network, dataset, scale, config, learned, rng)
     best, best_accuracy, since = _copy(network), -1.0, 0
     for epoch in range(1, config.most_epochs + 1):
         network.train()
         loss = float(np.mean([steps.step() for _ in range(config.steps_per_epoch)]))
-        worth = embeddings_of(network, dataset.library, scale) @ network.head_weights()
+        worth = steps.embeddings() @ network.head_weights()
         right = worth[held_out.preferred] > worth[held_out.other]
         accuracy = float(np.average(right, weights=held_out.confidence if config.weighted else None))
         progress(Progress(epoch, config.most_epochs, loss, accuracy))
@@ -142,6 +142,7 @@ def _fit(
         if since >= config.patience:
             break
     network.load_state_dict(best)
+    return steps.embeddings()
 
 
 class _Steps:
@@ -162,6 +163,10 @@ class _Steps:
         self._labels = None if dataset.labels is None else LabelLoss(dataset.labels).to(device)
         parameters = [*network.parameters(), *(self._labels.parameters() if self._labels else ())]
         self._optimiser = torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """Return what the network's head sees of every clip now, [n, hidden]."""
+        return embeddings_of(self._network, self._views.whole.inputs, self._views.whole.propagation)
 
     def step(self) -> float:
         """Take one step and return its loss."""

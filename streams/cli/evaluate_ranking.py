@@ -12,9 +12,9 @@ from streams.cli.output import errors
 def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) -> None:
     """Rankers that learn from few viewers, judged by viewers they never saw: plain, confidence, GCN, and both.
 
-    Reads `movielens/` (ratings.csv, movies.csv) and `tvsum/` below the folder, whichever are there. 5, 15 and 30 % of the
-    viewers make the weak pairs; at 15 %, up to 40 % of the pairs are turned round. Eight seeds of both sets take about half
-    an hour on one core.
+    Reads every folder with ratings.csv and movies.csv, as MovieLens has them, that the folder is or holds, and `tvsum/` in it. 5,
+    15 and 30 % of the viewers make the weak pairs; at 15 %, up to 40 % of the pairs are turned round, or a tenth of the clips is
+    labelled. Eight seeds of MovieLens and TVSum take about half an hour on one core.
 
     Example: `highlights evaluate ranking --data ../shared/data --seeds 2`
     """
@@ -24,19 +24,26 @@ def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) 
 
     found = {}
     with errors.status("reading") as status:
-        for opinions in _data_sets(data):
+        for opinions in data_sets(data):
             found[opinions.name] = find(opinions, seeds, RankerConfig(), status.update)
     show(report_of(found, seeds), json)
 
 
-def _data_sets(data: Path) -> Iterator[ViewerOpinions]:
-    from streams.datasets.movielens import read_movielens
+def data_sets(data: Path) -> Iterator[ViewerOpinions]:
+    """Yield what there is to evaluate in a folder.
+
+    Raises:
+        ConfigurationError: there is nothing, or it is not of its shape.
+    """
+    from streams.datasets.movielens import holds_ratings, read_ratings
     from streams.datasets.tvsum import read_tvsum_opinions
 
-    readers = {"movielens": read_movielens, "tvsum": read_tvsum_opinions}
-    there = [name for name in readers if (data / name).is_dir()]
-    if not there:
-        message = f"--data {data}: holds neither {' nor '.join(readers)}; give the folder that one of them lies in"
+    ratings = [folder for folder in (data, *sorted(data.glob("*/"))) if holds_ratings(folder)]
+    tvsum = (data / "tvsum").is_dir()
+    if not ratings and not tvsum:
+        message = f"--data {data}: neither it nor a folder in it has ratings.csv and movies.csv, and there is no tvsum in it"
         raise ConfigurationError(message)
-    for name in there:
-        yield readers[name](data)
+    for folder in ratings:
+        yield read_ratings(folder, folder.resolve().name)
+    if tvsum:
+        yield read_tvsum_opinions(data)

@@ -60,7 +60,7 @@ def promote(settings: Settings, release: str, json: bool) -> None:
 
 
 def rollback(settings: Settings, json: bool) -> None:
-    """Let the fusion hold again that the current one took the place of.
+    """Let the fusion hold again that held before the current one.
 
     Raises:
         ConfigurationError: the built-in one holds.
@@ -69,7 +69,9 @@ def rollback(settings: Settings, json: bool) -> None:
     if releases.holds == BUILT_IN:
         message = "the built-in fusion holds: `highlights releases list --kind fusion` shows what else there is"
         raise ConfigurationError(message)
-    promote(settings, releases.manifest(releases.holds).parent, json)
+    before = releases.before or releases.manifest(releases.holds).parent
+    releases.leave_current()
+    promote(settings, before, json)
 
 
 def _row(manifest: FusionManifest, holds: str) -> tuple[str, ...]:

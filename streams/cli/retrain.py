@@ -1,9 +1,11 @@
 """`highlights retrain`, `highlights pairs` and `highlights releases`."""
 
+import math
 import os
 import re
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -41,6 +43,9 @@ class Kind(StrEnum):
 
 KindOption = Annotated[Kind, typer.Option(help="Which releases: of rankers, or of learned fusions.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed and the same state make the same release.")]
+EveryOption = Annotated[str, typer.Option(help="Go on for good, once in this time: 30m, 6h, 1d. Unset: once.")]
+_PAUSE = timedelta(minutes=10)
+"""After an error, at most."""
 _NICENESS = 10
 """Workers on the same machine go first."""
 _PERIOD = re.compile(r"([1-9]\d*)([smhd])")
@@ -48,7 +53,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def retrain(
-    every: Annotated[str, typer.Option(help="Go on for good, once in this time: 30m, 6h, 1d. Unset: once.")] = "",
+    every: EveryOption = "",
     labels: Annotated[
         Path | None, typer.Option(help="File of scored clips to learn from, too: video_id, clip_index, score (.parquet, .npz).")
     ] = None,
@@ -59,10 +64,11 @@ def retrain(
     """Train a ranker on what viewers have done so far; it takes the place of the one before unless it is worse.
 
     Builds weak pairs from the workers' state, trains, judges the new ranker by pairs of videos that it has not seen, and sends
-    the scores to the workers. With --every, the time of the last try is in the folder of releases, so that a restart changes
-    nothing. With --labels, annotators' scores (0-10) of some of the library's clips are learned together with the pairs, and
-    held-out labels judge, too. Needs the extra `training`. With --fusion, what each signal is worth is learned from the labels
-    instead; it holds unless it is worse than the built-in fusion or than the best single signal.
+    the scores to the workers. With --every, the next is made that time after the last release, refused ones too: a restart
+    changes nothing, and one that was interrupted is made again at once. With --labels, annotators' scores (0-10) of some of the
+    library's clips are learned together with the pairs, and held-out labels judge, too. Needs the extra `training`. With
+    --fusion, what each signal is worth is learned from the labels instead; it holds unless it is worse than the built-in fusion
+    or than the best single signal.
 
     Example: `highlights retrain --labels clips.parquet`
     """
@@ -74,36 +80,64 @@ def retrain(
             raise typer.BadParameter("--every is of rankers: a fusion is learned when there are new labels")
         fusion_releases.learn(settings, labels, seed, json)
         return
+
+    def age() -> float:
+        _finish(settings)
+        return seconds_since(_releases(settings).manifests(), datetime.now(UTC))
+
+    _repeat(period, age, lambda: _show(_once(settings, seed, labels), json))
+
+
+def pairs(every: EveryOption = "", json: JsonOption = False) -> None:
+    """Build weak pairs from the workers' state, for topic `weak-pairs` and ClickHouse.
+
+    `highlights retrain` does it, too, and so does the worker that has the first partition, every
+    HIGHLIGHTS_LEARNING__PAIRS_INTERVAL_HOURS.
+    """
+    from streams.learning.age import seconds_since_build
+
+    settings = load_settings()
+    os.nice(_NICENESS)
+
+    def age() -> float:
+        return seconds_since_build(clickhouse.connect(settings.clickhouse))
+
+    _repeat(period_of(every), age, lambda: _show_pairs(_pairs(settings), json))
+
+
+def _repeat(period: timedelta | None, age: Callable[[], float], once: Callable[[], None]) -> None:
+    """Do something once; with a period for good, as soon as what was made last has that age, in seconds."""
+    if period is None:
+        once()
+        return
     while True:
-        _wait_until_due(settings, period)
         try:
-            _show(_once(settings, seed, labels), json)
+            time.sleep(max(0.0, period.total_seconds() - age()))
+            once()
         except HighlightsError as error:
-            if period is None:
-                raise
-            errors.print(f"error: {error}; trying again in {every}")
-            time.sleep(period.total_seconds())
-        if period is None:
-            return
+            pause = min(period, _PAUSE)
+            errors.print(f"error: {error}; trying again in {pause}")
+            time.sleep(pause.total_seconds())
 
 
-def pairs(json: JsonOption = False) -> None:
-    """Build weak pairs from the workers' state, for topic `weak-pairs` and ClickHouse. `highlights retrain` does it, too."""
+def _pairs(settings: Settings) -> dict[str, int]:
     from streams.learning.snapshot import take_snapshot
     from streams.learning.weak_pairs import pairs_of, publish_pairs
 
-    settings = load_settings()
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     client = clickhouse.connect(settings.clickhouse)
     with errors.status("building weak pairs ..."):
         snapshot = take_snapshot(settings, partitions)
         built = pairs_of(snapshot)
         publish_pairs(settings, client, snapshot, built)
-    result = {"clips": snapshot.clips, "videos": len(snapshot.videos), "pairs": len(built.preferred)}
+    return {"clips": snapshot.clips, "videos": len(snapshot.videos), "pairs": len(built.preferred)}
+
+
+def _show_pairs(built: dict[str, int], json: bool) -> None:
     if json:
-        print_json(result)
+        print_json(built)
     else:
-        console.print(f"{result['pairs']:,} pairs of {result['clips']:,} clips in {result['videos']:,} videos")
+        console.print(f"{built['pairs']:,} pairs of {built['clips']:,} clips in {built['videos']:,} videos")
 
 
 @app.command("list")
@@ -157,17 +191,18 @@ def promote(
 
 @app.command()
 def rollback(kind: KindOption = Kind.RANKER, json: JsonOption = False) -> None:
-    """Let the release hold again that the current one took the place of."""
+    """Let the release hold again that held before the current one; once more, the one before that."""
     settings = load_settings()
     if kind is Kind.FUSION:
         fusion_releases.rollback(settings, json)
         return
     releases = _releases(settings)
-    parent = releases.manifest(releases.current).parent if releases.current else None
-    if parent is None:
+    before = releases.before or (releases.manifest(releases.current).parent if releases.current else None)
+    if before is None:
         message = "there is no release to go back to: `highlights releases list` shows all"
         raise ConfigurationError(message)
-    _promote(settings, parent, json)
+    releases.leave_current()
+    _promote(settings, before, json)
 
 
 def _promote(settings: Settings, release: str, json: bool) -> None:
@@ -181,6 +216,18 @@ def _promote(settings: Settings, release: str, json: bool) -> None:
         print_json({"current": release})
     else:
         console.print(f"{release} holds; workers swap to it as they read it")
+
+
+def _finish(settings: Settings) -> None:
+    """Let the release hold that a command which died had begun to let hold."""
+    from streams.learning.promote import finish
+
+    releases = _releases(settings)
+    if releases.unfinished:
+        partitions = ensure_topics(settings.kafka, settings.worker.group)
+        with releases.lock():
+            release = finish(settings, partitions, releases)
+        errors.print(f"{release} holds: a command had died while it let it hold")
 
 
 def _releases(settings: Settings) -> Releases:
@@ -225,15 +272,9 @@ def period_of(text: str) -> timedelta | None:
     return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
 
 
-def _wait_until_due(settings: Settings, period: timedelta | None) -> None:
-    made = _releases(settings).manifests()
-    if period and made:
-        time.sleep(seconds_until_due(made[-1], period, datetime.now(UTC)))
-
-
-def seconds_until_due(last: Manifest, period: timedelta, now: datetime) -> float:
-    """Return how long it is until a period after the last release, accepted or refused, is over."""
-    return max(0.0, (datetime.fromisoformat(last.created_at) + period - now).total_seconds())
+def seconds_since(made: Sequence[Manifest], now: datetime) -> float:
+    """Return the age of the last release, accepted or refused; infinity where there is none."""
+    return (now - datetime.fromisoformat(made[-1].created_at)).total_seconds() if made else math.inf
 
 
 def _show(manifest: Manifest, json: bool) -> None:

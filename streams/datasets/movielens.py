@@ -1,4 +1,4 @@
-"""MovieLens: people's ratings of films, as viewers' opinions of clips. Any folder with the same two files will do.
+"""MovieLens, or whatever has its shape: people's ratings of films, as viewers' opinions of clips.
 
 Harper and Konstan, "The MovieLens datasets: history and context", ACM TiiS 2015.
 """
@@ -15,13 +15,23 @@ from pyarrow import csv
 from schemas.errors import ConfigurationError
 from scoring.evaluation.opinions import ViewerOpinions
 
-_FOLDER: Final = "movielens"
+_FILES: Final = ("ratings.csv", "movies.csv")
 _NO_GENRES: Final = "(no genres listed)"
 _YEAR: Final = r"\((?P<year>\d{4})\)\s*$"
 
 
+def holds_ratings(folder: Path) -> bool:
+    """Return whether the two files are in a folder."""
+    return all((folder / name).is_file() for name in _FILES)
+
+
 def read_movielens(data: Path) -> ViewerOpinions:
-    """Read `movielens/ratings.csv` (userId, movieId, rating) and `movielens/movies.csv` (movieId, title, genres) below a folder.
+    """Read the ratings in `movielens/` below a folder; raises what `read_ratings` raises."""
+    return read_ratings(data / "movielens", "MovieLens")
+
+
+def read_ratings(folder: Path, name: str) -> ViewerOpinions:
+    """Read `ratings.csv` (userId, movieId, rating) and `movies.csv` (movieId, title, genres) in a folder.
 
     Features are the genres and the year; a film without them has NaN. Where a user rated a film more than once, the last
     rating in the file counts.
@@ -29,13 +39,13 @@ def read_movielens(data: Path) -> ViewerOpinions:
     Raises:
         ConfigurationError: a file is missing, or is not of that shape.
     """
-    ratings = _read(data / _FOLDER / "ratings.csv", {"userId": pa.int64(), "movieId": pa.int64(), "rating": pa.float64()})
-    movies = _read(data / _FOLDER / "movies.csv", {"movieId": pa.int64(), "title": pa.string(), "genres": pa.string()})
+    ratings = _read(folder / _FILES[0], {"userId": pa.int64(), "movieId": pa.int64(), "rating": pa.float64()})
+    movies = _read(folder / _FILES[1], {"movieId": pa.int64(), "title": pa.string(), "genres": pa.string()})
     films, clip = np.unique(ratings["movieId"].to_numpy(), return_inverse=True)
     viewer = np.unique(ratings["userId"].to_numpy(), return_inverse=True)[1]
     last = len(clip) - 1 - np.unique((viewer * len(films) + clip)[::-1], return_index=True)[1]
     return ViewerOpinions(
-        name="MovieLens",
+        name=name,
         viewer=viewer[last],
         clip=clip[last],
         opinion=ratings["rating"].to_numpy()[last],
@@ -49,7 +59,8 @@ def _read(path: Path, columns: dict[str, pa.DataType]) -> pa.Table:
     try:
         table = csv.read_csv(path, convert_options=csv.ConvertOptions(column_types=columns, include_columns=list(columns)))
     except FileNotFoundError as error:
-        message = f"there is no {path}: give the folder that holds {_FOLDER}/ratings.csv and {_FOLDER}/movies.csv with --data"
+        wanted = " and ".join(f"{path.parent.name}/{name}" for name in _FILES)
+        message = f"there is no {path}: give the folder that holds {wanted} with --data"
         raise ConfigurationError(message) from error
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         message = f"{path} is no CSV with the columns {', '.join(columns)} ({error}): fetch it again"

@@ -16,19 +16,22 @@ from streams.supervised.releases import models
 def check_releases(settings: Settings) -> Iterator[Finding]:
     """Yield what there is to say of the ranker, of the fusion and of the supervised model that hold."""
     folder = settings.learning.folder(settings.data_dir)
-    yield _holds("ranker", Releases(folder), "highlights retrain")
+    yield _holds("ranker", Releases(folder), "highlights retrain", "highlights releases promote")
     yield _fusion(FusionReleases(settings), "highlights retrain --fusion --labels FILE")
     yield _holds("supervised model", models(folder / "models"), "highlights train-supervised FILE")
 
 
 def _fusion(releases: FusionReleases, make: str) -> Finding:
-    if releases.holds == BUILT_IN:
+    if releases.holds == BUILT_IN and not releases.unfinished:
         return good("releases", "fusion", f"the {BUILT_IN} one holds; `{make}` learns another")
-    return _holds("fusion", releases, make)
+    return _holds("fusion", releases, make, "highlights releases promote --kind fusion")
 
 
-def _holds(what: str, releases: ReleaseFolder[Any], make: str) -> Finding:
+def _holds(what: str, releases: ReleaseFolder[Any], make: str, promote: str = "") -> Finding:
     name = releases.current
+    if releases.unfinished:
+        found = f"a command died while it let {releases.unfinished} hold: some partitions may name it, others {name or 'none'}"
+        return bad("releases", what, found, f"{promote} {releases.unfinished}")
     if name is None:
         return good("releases", what, f"none in {releases.folder}; `{make}` makes one")
     try:

@@ -69,5 +69,6 @@ def promote_fusion(settings: Settings, partitions: int, releases: FusionReleases
         StateError: its file is damaged.
         DeliveryError: Kafka did not take it.
     """
-    publish_fusion(settings, partitions, release, releases.fusion(release))
-    releases.set_current(release)
+    fusion = releases.fusion(release)
+    with releases.holding(release):
+        publish_fusion(settings, partitions, release, fusion)

@@ -28,7 +28,7 @@ from scoring.rates import fit_prior
 from scoring.splits import Split, split_of
 from streams.learning.dataset import LABEL_DISTANCES, labelled_pairs, library_of, ranked_pairs
 from streams.learning.labels import Labels, read_labels
-from streams.learning.promote import promote
+from streams.learning.promote import finish, promote
 from streams.learning.ranker_topic import SCORE_COLUMNS
 from streams.learning.releases import Manifest, Releases
 from streams.learning.snapshot import Snapshot, feature_columns, take_snapshot
@@ -67,6 +67,7 @@ def retrain(
     releases = Releases(settings.learning.folder(settings.data_dir))
     with releases.lock():
         started = time.monotonic()
+        finish(settings, partitions, releases)
         inputs = _gather(settings, client, partitions, seed, labels, told)
         told("training")
         epochs: list[Progress] = []

@@ -42,6 +42,8 @@ def retrain_fusion(settings: Settings, partitions: int, labels: Path, *, seed: i
     releases = FusionReleases(settings)
     with releases.lock():
         started = time.monotonic()
+        if releases.unfinished:
+            promote_fusion(settings, partitions, releases, releases.unfinished)
         states = recover_all(settings, partitions)
         snapshot = snapshot_of(settings, states)
         said = read_labels(labels, snapshot)

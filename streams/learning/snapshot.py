@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from schemas.exclusions import Excluded
 from schemas.supervised import SupervisedClip, SupervisedOutput
-from schemas.topics import SUPERVISED_SCORES
+from schemas.topics import INTERACTIONS, SUPERVISED_SCORES
 from schemas.weak_pairs import Lineage
 from scoring.statistics.pages import CLIPS_PER_PAGE
 from streams.kafka import topic_name
@@ -87,7 +87,7 @@ def snapshot_of(settings: Settings, states: Sequence[PartitionState]) -> Snapsho
     videos, video, clip_index = _clips(states)
     order = np.lexsort((clip_index, video))
     columns = np.concatenate(counts, axis=1)[:, order]
-    return Snapshot(videos, video[order], clip_index[order], columns, outputs, tuple(map(_part, states)))
+    return Snapshot(videos, video[order], clip_index[order], columns, outputs, tuple(_part(settings, state) for state in states))
 
 
 def order_of(states: Sequence[PartitionState]) -> NDArray[np.int64]:
@@ -108,9 +108,10 @@ def _clips(states: Sequence[PartitionState]) -> tuple[list[str], NDArray[np.int6
     return videos.tolist(), video, np.concatenate(indices)
 
 
-def _part(state: PartitionState) -> PartitionPart:
+def _part(settings: Settings, state: PartitionState) -> PartitionPart:
     ledger = state.ledger
     lineage = Lineage(
+        topic=topic_name(settings.kafka, INTERACTIONS),
         partition=ledger.partition,
         first_offset=ledger.first_offset,
         applied_offset=ledger.applied_offset,

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from schemas.topics import WEAK_PAIRS
 from schemas.weak_pairs import WeakPairs
 from streams.export.dataset import checksums
 from streams.kafka import topic_name
+from streams.learning.promote import finish
 from streams.learning.ranker_topic import SCORE_COLUMNS, let_hold, stage_scores
-from streams.learning.snapshot import take_snapshot
+from streams.learning.releases import Releases
+from streams.learning.snapshot import recover_all, snapshot_of
 from streams.learning.weak_pairs import messages, pairs_of
 from streams.reading import read
+from streams.recompute import recompute
 from tests.integration.running import System, eventually
 
 
@@ -67,11 +71,17 @@ def test_a_worker_killed_in_the_middle_of_a_swap_comes_back_right(system: System
 
 
 def test_pairs_are_the_same_from_the_same_offsets(system: System) -> None:
-    """Topic and table hold the pairs of the workers' state, and building them again changes no byte."""
-    system.start_worker()
-    system.wait_for(system.send_simulated(40_000))
-    assert system.run("pairs", "--json").returncode == 0
-    snapshot = take_snapshot(system.settings, system.partitions)
+    """A worker has them built; topic and table hold what the interactions up to the offsets that each names make, to the byte."""
+    sent = system.send_simulated(40_000)
+    system.start_worker(HIGHLIGHTS_LEARNING__PAIRS_INTERVAL_HOURS="0.0005")
+    system.wait_for(sent)
+    offsets = "arraySum(part -> part.1, JSONExtract(lineage, 'Array(Tuple(applied_offset Int64))'))"
+    applied = f"SELECT count() FROM weak_pairs WHERE {offsets} = {sent - system.partitions}"
+    eventually(lambda: system.client.query(applied).result_rows[0][0] > 0, f"pairs of all interactions; {system.log}")
+    system.kill_all()
+    ledgers = [state.ledger for state in recover_all(system.settings, system.partitions)]
+    states = [recompute(system.settings, ledger.partition, system.partitions, until=ledger) for ledger in ledgers]
+    snapshot = snapshot_of(system.settings, states)
     expected = dict(messages(snapshot, pairs_of(snapshot)))
     topic = topic_name(system.settings.kafka, WEAK_PAIRS)
     sent = [
@@ -134,10 +144,25 @@ def test_from_behaviour_to_a_release_and_back(system: System) -> None:
     assert sum(part["applied_offset"] + 1 for part in shown["lineage"]) == sent
     eventually(lambda: set(_releases_shown(system)) <= {first["release"], ""}, f"the first again; {system.log}")
     assert system.audit().differences == 0
+    _die_in_the_middle(system, second["release"])
+    eventually(lambda: len(set(_releases_shown(system)) - {""}) == 2, f"two releases, one a partition; {system.log}")
+    releases = Releases(system.settings.learning.folder(system.settings.data_dir))
+    finish(system.settings, system.partitions, releases)
+    eventually(lambda: set(_releases_shown(system)) <= {second["release"], ""}, f"the second in all rows again; {system.log}")
+    assert system.run("releases", "rollback").returncode == 0
     _damage(system.settings.data_dir / "releases" / second["release"] / "scores.parquet")
     refused = system.run("releases", "promote", second["release"])
     assert refused.returncode == 1
     assert "scores.parquet is damaged" in " ".join(refused.stderr.split())
+
+
+def _die_in_the_middle(system: System, release: str) -> None:
+    """Let a release hold in the first partition, and stop as a killed process does."""
+    releases = Releases(system.settings.learning.folder(system.settings.data_dir))
+    staged = stage_scores(system.settings, system.partitions, release, releases.scores(release))
+    with suppress(KeyboardInterrupt), releases.holding(release):
+        let_hold(system.settings, release, staged[:1])
+        raise KeyboardInterrupt
 
 
 def _damage(path: Path) -> None:

@@ -9,11 +9,12 @@ from scipy.sparse import csr_array
 
 pytest.importorskip("torch")
 import torch
+from torch_geometric.nn import GCNConv
 
 from scoring.evaluation.comparison import tau
 from scoring.graph.combine import combine
 from scoring.ranker.dataset import Library, RankedPairs, RankingDataset
-from scoring.ranker.network import NetworkShape, RankerNetwork
+from scoring.ranker.network import Dropout, GraphConvolution, NetworkShape, RankerNetwork
 from scoring.ranker.propagation import propagation_of, sample_neighbourhood, to_torch
 from scoring.ranker.trained import TrainedRanker
 from scoring.ranker.training import Progress, RankerConfig, pair_loss, train
@@ -195,6 +196,46 @@ def test_no_neighbours_is_no_graph() -> None:
     nothing = csr_array((_CLIPS, _CLIPS), dtype=np.float32)
     one, other = (network(inputs, to_torch(propagation_of(graph, _CLIPS), device)) for graph in (None, nothing))
     assert torch.equal(one, other)
+
+
+def test_convolution_is_that_of_torch_geometric() -> None:
+    """With the transpose at hand, values and gradients are those of the library's own layer."""
+    _, worth = _truth()
+    along = to_torch(propagation_of(_neighbours(worth), _CLIPS), torch.device("cpu"))
+    torch.manual_seed(0)
+    ours, theirs = GraphConvolution(4), GCNConv(4, 4, normalize=False, add_self_loops=False)
+    theirs.load_state_dict(ours.state_dict())
+    found = []
+    for layer, graph in ((ours, along), (theirs, along.matrix)):
+        state = torch.linspace(-1, 1, 4 * _CLIPS).reshape(_CLIPS, 4).requires_grad_()
+        result = layer(state, graph)
+        result.square().sum().backward()
+        found.append([result.detach(), state.grad, *(parameter.grad for parameter in layer.parameters())])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_dropout_keeps_the_mean_and_passes_what_it_keeps() -> None:
+    """The part is dropped that was asked for, what is left makes up for it, gradients go the same way; scoring drops nothing."""
+    torch.manual_seed(0)
+    drop, ones = Dropout(0.3), torch.ones(400, 251, requires_grad=True)
+    left = drop(ones)
+    left.sum().backward()
+    assert abs(float((left == 0).float().mean()) - 0.3) < 0.01
+    assert abs(float(left.mean()) - 1) < 0.01
+    assert torch.equal(left.detach(), ones.grad)
+    assert torch.equal(drop.eval()(ones), ones)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_gpu_and_cpu_agree() -> None:
+    """Without dropout, which draws otherwise there, a GPU's scores are the CPU's within tolerance; sampled or not."""
+    features, worth = _truth()
+    dataset = RankingDataset(Library(features, _neighbours(worth)), _pairs(worth, 1_000), worth.astype(np.float32))
+    for config in (_QUICK, replace(_QUICK, whole_graph_up_to=10)):
+        devices = (torch.device("cpu"), torch.device("cuda"))
+        one, other = (train(dataset, config, 5, device=device).score(dataset.library).mean for device in devices)
+        np.testing.assert_allclose(one, other, atol=0.05)
 
 
 def test_loss_is_that_of_ranknet() -> None:

@@ -1,11 +1,12 @@
 """When a ranker is trained again."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
 
-from streams.cli.retrain import period_of, seconds_until_due
+from streams.cli.retrain import period_of, seconds_since
 from tests.streams.learning.manifests import manifest
 
 _SIX_HOURS = timedelta(hours=6)
@@ -28,7 +29,7 @@ def test_what_is_no_period_is_refused(text: str) -> None:
 
 
 def test_a_restart_keeps_the_schedule() -> None:
-    """The next one is due a period after the last was made, whenever the process has started; at once if that is over."""
-    last = manifest("r1", created_at="2026-01-01T00:00:00+00:00")
-    assert seconds_until_due(last, _SIX_HOURS, datetime(2026, 1, 1, 2, tzinfo=UTC)) == 4 * 3600
-    assert seconds_until_due(last, _SIX_HOURS, datetime(2026, 1, 1, 7, tzinfo=UTC)) == 0
+    """The next one is due a period after the last was made, whenever the process has started; the first at once."""
+    made = [manifest(f"r{day}", created_at=f"2026-01-0{day}T00:00:00+00:00") for day in (1, 2)]
+    assert seconds_since(made, datetime(2026, 1, 2, 2, tzinfo=UTC)) == 2 * 3600
+    assert seconds_since([], datetime(2026, 1, 2, tzinfo=UTC)) == math.inf

@@ -53,14 +53,13 @@ def test_a_file_of_another_shape_is_named(tmp_path: Path) -> None:
 def test_evaluation_runs_on_any_folder_of_that_shape(tmp_path: Path) -> None:
     """Forty made-up users give a figure for every method under every condition."""
     from scoring.evaluation.ranking import find
-    from scoring.evaluation.ranking_conditions import WEAK_SHARES, conditions_at, methods_under
+    from scoring.evaluation.ranking_conditions import all_trials
     from scoring.evaluation.ranking_report import report_of
 
     _small_world(tmp_path)
     findings = find(read_movielens(tmp_path), 2, RankerConfig(most_epochs=1))
     rows = report_of({"small": findings}, 2).rows
-    trials = sum(len(methods_under(condition)) for weak in WEAK_SHARES for condition in conditions_at(weak))
-    assert sum(row.metric == "tau" for row in rows) == trials
+    assert sum(row.metric == "tau" for row in rows) == sum(map(len, all_trials().values()))
     assert all(np.isfinite(row.value.mean) for row in rows)
 
 
@@ -83,6 +82,32 @@ def test_a_ranker_without_pairs_says_the_same_of_all(tmp_path: Path) -> None:
     _write(tmp_path, "\n".join(rows), "\n".join(f"{film},Film {film},Drama" for film in range(6)))
     findings = find(read_movielens(tmp_path), 2, RankerConfig(most_epochs=1))
     assert all(np.isfinite(findings.tau[Condition(WEAK_SHARES[0], 0.0), method]).all() for method in METHODS)
+
+
+def test_any_folder_of_that_shape_is_evaluated(tmp_path: Path) -> None:
+    """Whatever it is called, and the folder that is given itself, too; without one the error says what is looked for."""
+    from streams.cli.evaluate_ranking import data_sets
+
+    with pytest.raises(ConfigurationError, match=r"ratings\.csv and movies\.csv"):
+        list(data_sets(tmp_path))
+    _small_world(tmp_path)
+    (tmp_path / "movielens").rename(tmp_path / "other-users")
+    assert [data.name for data in data_sets(tmp_path)] == ["other-users"]
+    assert [data.name for data in data_sets(tmp_path / "other-users")] == ["other-users"]
+
+
+def test_settings_are_chosen_without_the_judges(tmp_path: Path) -> None:
+    """Whatever the judges say, what settings may be chosen by stays the same; and it is half of the viewers."""
+    from dataclasses import replace
+
+    from scoring.evaluation.ranking import judges_and_watchers, without_judges
+
+    _small_world(tmp_path)
+    data = read_movielens(tmp_path)
+    judges, _ = judges_and_watchers(data)
+    other = replace(data, opinion=np.where(data.by_viewers(judges), 0.0, data.opinion))
+    assert without_judges(data).viewers == 20
+    np.testing.assert_array_equal(without_judges(data).opinion, without_judges(other).opinion)
 
 
 def test_two_tasks_need_tags(tmp_path: Path) -> None:

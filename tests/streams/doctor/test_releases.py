@@ -1,5 +1,6 @@
 """What `highlights doctor` says of releases."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,14 @@ def test_a_release_that_is_gone_is_bad(settings: Settings) -> None:
     health, found = _ranker(settings)
     assert health is Health.BAD
     assert "no release 'r2'" in found
+
+
+def test_a_release_that_holds_in_a_part_of_the_partitions_is_bad(settings: Settings) -> None:
+    """What a command's death cut short is named, with the command that ends it."""
+    with suppress(KeyboardInterrupt), Releases(settings.data_dir / "releases").holding("r2"):
+        raise KeyboardInterrupt
+    finding = next(found for found in check_releases(settings) if found.what == "ranker")
+    assert (finding.health, finding.mend) == (Health.BAD, "highlights releases promote r2")
 
 
 def test_a_fusion_that_is_gone_is_bad_and_the_built_in_one_good(settings: Settings) -> None:

@@ -146,7 +146,8 @@ def test_pandas_reads_it(written: tuple[Path, DatasetManifest]) -> None:
 
 def test_datasets_reads_it(written: tuple[Path, DatasetManifest], tmp_path: Path) -> None:
     """Hugging Face's `datasets` finds the three splits by the card."""
-    datasets = pytest.importorskip("datasets")
+    import datasets
+
     folder, manifest = written
     loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
     assert {name: len(rows) for name, rows in loaded.items()} == {name: count.rows for name, count in manifest.splits.items()}

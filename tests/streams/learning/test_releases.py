@@ -1,6 +1,7 @@
 """Releases on disk."""
 
 import multiprocessing
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,37 @@ def test_the_current_release_is_a_note_that_can_be_replaced(releases: Releases) 
     releases.set_current("r1")
     releases.set_current("r2")
     assert Releases(releases.folder).current == "r2"
+
+
+def test_going_back_goes_the_way_that_was_come(releases: Releases) -> None:
+    """An old release that was promoted is gone back from to the one that held then, and further back to what held before."""
+    for release in ("r1", "r2", "r3", "r1"):
+        releases.set_current(release)
+    way = []
+    while releases.before:
+        way.append(releases.before)
+        releases.leave_current()
+        releases.set_current(way[-1])
+    assert way == ["r3", "r2"]
+
+
+def test_what_a_death_cuts_short_is_noted(releases: Releases) -> None:
+    """A release that is being let hold is unfinished until it holds; the one before is current meanwhile."""
+    releases.set_current("r1")
+    with suppress(KeyboardInterrupt), releases.holding("r2"):
+        raise KeyboardInterrupt
+    assert (releases.unfinished, releases.current) == ("r2", "r1")
+    with releases.holding("r2"):
+        pass
+    assert (releases.unfinished, releases.current) == (None, "r2")
+
+
+def test_what_was_half_written_is_swept_away(releases: Releases) -> None:
+    """The next release of the kind takes away what a process that died left; other hidden folders are not ours."""
+    for name in (".r-20260101T000000-7", ".snapshot"):
+        (releases.folder / name).mkdir()
+    releases.write(manifest("r-20260102T000000-9"), _TENSORS, _SCORES)
+    assert {path.name for path in releases.folder.glob(".*")} == {".snapshot"}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "scores.parquet"])
