@@ -59,6 +59,6 @@ clean:
 lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
-		--extra embedded --extra data --extra training --extra serving --extra docs --extra dev --output-file $(LOCK) pyproject.toml
+		--extra embedded --extra data --extra training --extra serving --extra tracing --extra docs --extra dev --output-file $(LOCK) pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
 		--output-file $(BENCH_LOCK) benchmarks/requirements.in

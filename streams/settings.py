@@ -140,6 +140,9 @@ class LearningSettings(_Group):
     """Folder of the releases; unset: `releases` in HIGHLIGHTS_DATA_DIR."""
     newest_interactions: Annotated[int, Field(ge=0)] = 2_000_000
     """How many interactions tell which clips the same sessions watched."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9466
+    """Prometheus endpoint of `highlights retrain --every`; 0 turns it off."""
 
     def folder(self, data_dir: Path) -> Path:
         """Return the folder of the releases."""
@@ -162,6 +165,9 @@ class ServingSettings(_Group):
     """Origins whose pages may read answers in a browser, several joined by commas: `https://example.org`."""
     kept_snapshots: Annotated[int, Field(ge=1)] = 20
     """Rankings kept for cursors; about 40 MB each at 500,000 clips."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9465
+    """Prometheus endpoint; 0 turns it off."""
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -169,6 +175,15 @@ class ServingSettings(_Group):
             message = f"host {self.host!r} is open to others: set HIGHLIGHTS_SERVING__KEYS_FILE, or listen on 127.0.0.1"
             raise ValueError(message)
         return self
+
+
+class TracingSettings(_Group):
+    """Traces by OpenTelemetry, of flushes, requests and trainings; needs the extra `tracing`."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^@\s]+$")] | None = None
+    """A collector's address for OTLP over HTTP, `http://collector:4318/v1/traces`. Unset: nothing is traced."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Part of the traces that is kept; whoever asks with a trace of their own decides for it."""
 
 
 class Settings(BaseSettings):
@@ -191,3 +206,4 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     learning: LearningSettings = LearningSettings()
     serving: ServingSettings = ServingSettings()
+    tracing: TracingSettings = TracingSettings()

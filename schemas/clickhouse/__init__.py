@@ -9,6 +9,7 @@ CLIP_SCORES: Final = "clip_scores"
 SUPERVISED_OUTPUTS: Final = "supervised_outputs"
 RATE_PRIORS: Final = "rate_priors"
 WEAK_PAIRS: Final = "weak_pairs"
+RELEASES: Final = "releases"
 MIGRATIONS_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())
 ENGINE = ReplacingMergeTree ORDER BY number
