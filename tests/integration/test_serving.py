@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from schemas.clickhouse import HighlightRow
 from streams.feed import feed
 from streams.serving.api import create_api
+from streams.serving.ledgers import Ledgers
 from streams.serving.library import SLICES, Library
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
@@ -121,7 +122,21 @@ def test_stream(system: System) -> None:
         assert (name, len(changed["items"])) == ("change", 3)
         assert changed["published_at"] > page["published_at"]
         assert changed["items"] != page["items"]
-    with TestClient(create_api(system.client, system.settings.serving)) as api:
+
+
+def test_pipeline(system: System) -> None:
+    """The pipeline's state is what is in ClickHouse, what waits in Kafka, and what was buried; without Kafka the first alone."""
+    worker = system.start_worker()
+    sent = system.send_simulated(2_000)
+    system.send_raw([(b"v1", b"no interaction")] * 3)
+    system.wait_for(sent + 3)
+    worker.terminate()
+    worker.wait(60)
+    waiting = system.send_simulated(700, seed=2)
+    with TestClient(create_api(system.client, system.settings.serving, Ledgers(system.settings))) as api:
         health = api.get("/v1/pipeline").json()
     assert health["clips"] == system.client.query("SELECT count() FROM fused_scores").result_rows[0][0]
     assert health["published_ago_s"] >= 0
+    assert health["progress"] == {"lag": waiting, "interactions": sent + 3, "dead_letters": {"invalid_json": 3}}
+    with TestClient(create_api(system.client, system.settings.serving)) as api:
+        assert api.get("/v1/pipeline").json()["progress"] is None
