@@ -34,7 +34,8 @@ from streams.replay.publish import publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import KafkaSettings, Settings
 
-_START_MS: Final = 1_790_000_000_000
+START_MS: Final = 1_790_000_000_000
+"""When simulated interactions begin; each carries the time of its sending instead."""
 _MARKS_PER_S: Final = 100
 _TICK_S: Final = 0.01
 _POLL_S: Final = 0.02
@@ -136,10 +137,10 @@ def _read(client: Client, ages: dict[str, float]) -> None:
 def _send(kafka: KafkaSettings, rate: float, seconds: float, videos: int, go: Any, sent: Any) -> None:
     """Send at a rate, each message with the time of its sending, and the marks among them."""
     take_cores(CORES[:-1] or CORES)
-    source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=_START_MS)
+    source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=START_MS)
     publish_supervised(source.supervised_messages(), kafka)
     messages = [
-        (key, *_around_time(value)) for batch in source.batches() for key, value in zip(batch.keys, batch.values, strict=True)
+        (key, *around_time(value)) for batch in source.batches() for key, value in zip(batch.keys, batch.values, strict=True)
     ]
     producer, topic = VerifiedProducer(kafka), topic_name(kafka, INTERACTIONS)
     _send_mark(producer, topic, "ahead")
@@ -160,10 +161,10 @@ def _send(kafka: KafkaSettings, rate: float, seconds: float, videos: int, go: An
     producer.verify()
 
 
-def _around_time(value: bytes) -> tuple[bytes, bytes]:
+def around_time(value: bytes) -> tuple[bytes, bytes]:
     """Return what stands before and after a message's event time."""
     head, name, rest = value.partition(b'"occurred_at_ms":')
-    return head + name, rest[len(str(_START_MS)) :]
+    return head + name, rest[len(str(START_MS)) :]
 
 
 def _send_mark(producer: VerifiedProducer, topic: str, name: str) -> None:
