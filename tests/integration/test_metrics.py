@@ -1,4 +1,4 @@
-"""What a worker and a feed that work tell Prometheus, and a collector of traces."""
+"""What worker, feed and trainer tell Prometheus, and a collector of traces."""
 
 import gzip
 import threading
@@ -122,6 +122,18 @@ def test_a_feed_tells_all_that_the_list_names(system: System, collector: Collect
     eventually(lambda: "GET /v1/highlights" in collector.names("highlights-feed"), "spans of requests")
     (asked,) = [span for _, span in collector.spans if span.name == "GET /v1/highlights"]
     assert (asked.trace_id.hex(), asked.parent_span_id.hex()) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+
+
+def test_a_trainer_that_stays_tells_what_became_of_trainings(system: System) -> None:
+    """One that had nothing to learn from is counted as failed, and the trainer goes on."""
+    pytest.importorskip("torch")
+    port = free_port()
+    trainer = system.start("retrain", "--every", "6h", HIGHLIGHTS_LEARNING__METRICS_PORT=str(port))
+    eventually(lambda: "highlights_trained_timestamp_seconds" in scrape(port), "an endpoint")
+    eventually(lambda: scrape(port)["highlights_trainings_total"] == 1, "a training")
+    assert 'highlights_trainings_total{outcome="failed"} 1.0' in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert not _series(Process.WORKER) & set(scrape(port))
+    assert trainer.poll() is None
 
 
 def _asked(address: str, headers: dict[str, str]) -> bool:
