@@ -42,7 +42,13 @@ def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | Non
     )
     add_problems(app)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], allow_headers=["authorization"])
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET"],
+        allow_headers=["authorization", "if-none-match"],
+        expose_headers=["etag", "retry-after"],
+    )
     _add_feed(app, live, door)
     _add_clips(app, client, door)
     _add_health(app, client, live, door, ledgers)

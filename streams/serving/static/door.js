@@ -17,8 +17,14 @@ export async function request(path, options = {}) {
 
 export async function get(path) {
   const response = await request(path);
-  if (!response.ok) throw new Error((await response.json()).detail);
+  if (!response.ok) throw await problem(response);
   return response.json();
+}
+
+// What the server says against a request; one that is too busy says it without words of ours.
+export async function problem(response) {
+  const isOurs = response.headers.get("content-type")?.startsWith("application/problem+json");
+  return new Error(isOurs ? (await response.json()).detail : `the server answers ${response.status}`);
 }
 
 function ask(refused) {

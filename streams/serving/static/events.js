@@ -1,11 +1,11 @@
 // Server-sent events over fetch: a browser's EventSource cannot send a key.
 
-import { request } from "./door.js";
+import { problem, request } from "./door.js";
 
 // Calls `onEvent(name, data)` for each event, and returns when the stream ends; throws what the server says against it.
 export async function follow(path, signal, onOpen, onEvent) {
   const response = await request(path, { signal });
-  if (!response.ok) throw new Error((await response.json()).detail);
+  if (!response.ok) throw await problem(response);
   onOpen();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
