@@ -4,13 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := infra/locks/requirements.txt
 
-.PHONY: demo test check bench chaos docs clean lock
+.PHONY: demo test browser check bench chaos docs clean lock
 
 demo: $(VENV)/.installed
 	$(BIN)/highlights demo
 
-test: $(VENV)/.installed check
+test: $(VENV)/.installed browser check
 	$(BIN)/pytest
+
+# The page is tested in a real browser: installed where it is missing and this user may; else its tests are skipped, and say so.
+browser:
+	@{ command -v chromium || command -v google-chrome; } >/dev/null && command -v chromedriver >/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null 2>&1; } \
+	|| echo "no Chromium, and none could be installed: the page's tests will be skipped"
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -59,6 +66,7 @@ clean:
 lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
-		--extra embedded --extra data --extra extraction --extra training --extra serving --extra docs --extra dev --output-file $(LOCK) pyproject.toml
+		--extra embedded --extra data --extra extraction --extra training --extra serving --extra tracing --extra docs --extra dev \
+		--output-file $(LOCK) pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade \
 		--output-file $(BENCH_LOCK) benchmarks/requirements.in

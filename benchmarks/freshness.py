@@ -13,7 +13,6 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -23,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.prepared_batches import BatchSender, PreparedBatch
 from benchmarks.prepared_batches import prepare as prepare_batches
+from benchmarks.prepared_batches import send_at_rate
 from benchmarks.worker_rate import CORES, measure, start_worker, take_cores
 from infra.embedded.stack import EmbeddedStack
 from schemas.clickhouse import CLIP_SCORES
@@ -38,7 +37,8 @@ from streams.replay.publish import publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import KafkaSettings, Settings
 
-_START_MS: Final = 1_790_000_000_000
+START_MS: Final = 1_790_000_000_000
+"""When simulated interactions begin; each carries the time of its sending instead."""
 _MARKS_PER_S: Final = 100
 _POLL_S: Final = 0.05
 _DEADLINE_S: Final = 60.0
@@ -139,37 +139,25 @@ def _read(client: Client, ages: dict[str, float]) -> None:
 def _send(kafka: KafkaSettings, rate: float, seconds: float, videos: int, go: Any, sent: Any) -> None:
     """Send at a rate, each message with the time of its sending, and the marks among them."""
     take_cores(CORES[:-1] or CORES)
-    source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=_START_MS)
+    source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=START_MS)
     publish_supervised(source.supervised_messages(), kafka)
     batches = list(prepare_batches(source, kafka.interactions_partitions))
     producer, topic = VerifiedProducer(kafka), topic_name(kafka, INTERACTIONS)
     _send_mark(producer, topic, "ahead")
     producer.verify()
     go.wait()
-    marks, messages, took_s = asyncio.run(_send_batches(kafka, topic, batches, rate, producer))
-    sent.put((marks, messages, took_s))
+    marks = 0
+
+    def send_marks(seconds: float) -> None:
+        nonlocal marks
+        while marks < int(seconds * _MARKS_PER_S):
+            _send_mark(producer, topic, str(marks))
+            marks += 1
+        producer.poll()
+
+    took_s = asyncio.run(send_at_rate(kafka, topic, batches, rate, send_marks))
+    sent.put((marks, sum(batch.messages for batch in batches), took_s))
     producer.verify()
-
-
-async def _send_batches(
-    kafka: KafkaSettings, topic: str, batches: Sequence[PreparedBatch], rate: float, producer: VerifiedProducer
-) -> tuple[int, int, float]:
-    """Send each batch when it is due, or as soon after as can be; return marks, messages, seconds."""
-    sender = BatchSender(kafka.bootstrap_servers or "", topic)
-    await sender.start()
-    started, marks = time.time(), 0
-    async with asyncio.TaskGroup() as requests:
-        for batch in batches:
-            await asyncio.sleep(max(0.0, started + batch.due / rate - time.time()))
-            now = time.time()
-            requests.create_task(sender.send(batch.partition, batch.at(int(now * 1000))))
-            while marks < int((now - started) * _MARKS_PER_S):
-                _send_mark(producer, topic, str(marks))
-                marks += 1
-            producer.poll()
-    took_s = time.time() - started
-    await sender.close()
-    return marks, sum(batch.messages for batch in batches), took_s
 
 
 def _send_mark(producer: VerifiedProducer, topic: str, name: str) -> None:

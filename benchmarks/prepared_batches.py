@@ -4,9 +4,11 @@ A producer that takes messages one by one costs about 2 CPU s a million, more th
 arrives is what a producer with lz4 would have sent.
 """
 
+import asyncio
 import re
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -23,6 +25,7 @@ from aiokafka.structs import TopicPartition
 from numpy.typing import NDArray
 
 from streams.replay.simulate import SimulateSource
+from streams.settings import KafkaSettings
 
 _MESSAGES: Final = 500
 """Of a batch: what a producer gathers in 5 ms at 400,000 messages a second into 4 partitions."""
@@ -120,3 +123,28 @@ class BatchSender:
     async def close(self) -> None:
         """Disconnect."""
         await self._client.close()
+
+
+async def send_at_rate(
+    kafka: KafkaSettings, topic: str, batches: Sequence[PreparedBatch], rate: float, meanwhile: Callable[[float], object]
+) -> float:
+    """Send each batch when it is due, or as soon after as can be; return the seconds that it took.
+
+    Args:
+        kafka, topic: where to.
+        batches: as `prepare` makes them.
+        rate: messages a second.
+        meanwhile: is called after each batch with the seconds since the first.
+    """
+    sender = BatchSender(kafka.bootstrap_servers or "", topic)
+    await sender.start()
+    started = time.time()
+    async with asyncio.TaskGroup() as requests:
+        for batch in batches:
+            await asyncio.sleep(max(0.0, started + batch.due / rate - time.time()))
+            now = time.time()
+            requests.create_task(sender.send(batch.partition, batch.at(int(now * 1000))))
+            meanwhile(now - started)
+    took_s = time.time() - started
+    await sender.close()
+    return took_s

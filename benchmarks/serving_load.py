@@ -1,122 +1,241 @@
-"""How long `highlights serve` takes for the best 100 of a large library, on one core, while scores are written.
+"""How long `highlights serve` takes for the best 100 of a large library, on one core, while a worker writes scores.
+
+A worker applies interactions that are sent at a rate, and publishes them as it does anywhere. Its clips are a part of the
+library; the rest are rows of other videos that stand still, since the feed ranks all of them and the worker need not know them.
 
 Requests are sent by the clock, whether or not those before have been answered; a latency counts from when its request was due.
-The server has a core to itself where the machine has two; ClickHouse, the writer and this script share the others.
+Meanwhile, twice a second, somebody plays a certain clip, and a stream that is open on it tells when the change has arrived: that
+age counts from the sending of the interaction, through Kafka, worker, ClickHouse and feed, to the event.
+
+The server has a core to itself, and so has the worker where there are three; Kafka, ClickHouse, the senders and this script share
+the others. On two cores they are too many for one core: the rate that was reached is told beside the one that was asked for.
 """
 
 import asyncio
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import aiohttp
 import numpy as np
+import psutil
 import typer
 from clickhouse_connect.driver.client import Client
 
+from benchmarks.freshness import START_MS
+from benchmarks.prepared_batches import prepare as prepare_batches
+from benchmarks.prepared_batches import send_at_rate
+from benchmarks.worker_rate import CORES, start_worker, take_cores
 from infra.embedded.stack import EmbeddedStack
+from schemas.interactions import Interaction
+from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.cli.environment import as_environment, cache_dir, with_endpoints
-from streams.settings import Settings
+from streams.cli.up import prepare
+from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
+from streams.replay.publish import publish_supervised
+from streams.replay.simulate import SimulateSource
+from streams.settings import KafkaSettings, Settings
 
-_CORES = sorted(os.sched_getaffinity(0))
+_SHARED = CORES[:-2] or CORES[:-1] or CORES
+"""Of all but the server and, where there are three cores, the worker."""
+_WORKER_CORE = CORES[-2] if len(CORES) > 2 else CORES[0]
 _CLIPS_PER_VIDEO = 500
 _PORT = 8677
 _FEEDS = ("", "&category=c3", "&per_video=2", "&minimum_evidence=50", "&tag=goal")
+_WATCHED = "watched-by-the-benchmark"
+_PLAYS_PER_S = 2
+_DEADLINE_S = 240.0
 _SCORES = f"""
 INSERT INTO clip_scores (video_id, clip_index, score, worth, score_low, score_high, behaviour_score, exposures, event_at,
                          source_offset, supervised_offset, version)
-WITH (number * 2654435761 + {{round:UInt64}} * 40503) % 1000000 / 100000 AS value
-SELECT concat('v', toString(intDiv(number, {_CLIPS_PER_VIDEO}))), number % {_CLIPS_PER_VIDEO}, value, value, value - 1, value + 1,
-       value, number % 100, now64(3), {{round:UInt64}}, 0, {{round:UInt64}}
-FROM numbers({{first:UInt64}}, {{count:UInt64}})
+WITH number * 2654435761 % 1000000 / 100000 AS value
+SELECT concat('still-', toString(intDiv(number, {_CLIPS_PER_VIDEO}))), number % {_CLIPS_PER_VIDEO},
+       value, value, value - 1, value + 1, value, number % 100, now64(3), 1, 0, 1
+FROM numbers({{count:UInt64}})
 """
 _OUTPUTS = f"""
 INSERT INTO supervised_outputs (video_id, clip_index, score_mean, score_sd, tags, category, model_version, source_offset)
-SELECT concat('v', toString(intDiv(number, {_CLIPS_PER_VIDEO}))), number % {_CLIPS_PER_VIDEO}, 5, 1,
+SELECT concat('still-', toString(intDiv(number, {_CLIPS_PER_VIDEO}))), number % {_CLIPS_PER_VIDEO}, 5, 1,
        map('goal', number % 7 / 7, 'talk', 0.3), concat('c', toString(intDiv(number, {_CLIPS_PER_VIDEO}) % 10)), 'm', 0
 FROM numbers({{count:UInt64}})
 """
 
 
 def main(
-    clips: Annotated[int, typer.Option(min=1_000)] = 500_000,
+    clips: Annotated[int, typer.Option(min=1_000, help="Clips that stand still; the worker's come on top.")] = 500_000,
     requests_per_second: Annotated[int, typer.Option(min=1)] = 200,
-    seconds: Annotated[int, typer.Option(min=1)] = 60,
-    rows_per_second: Annotated[int, typer.Option(min=0, help="Rows written meanwhile, as a worker's flushes do.")] = 10_000,
+    seconds: Annotated[int, typer.Option(min=2)] = 30,
+    interactions_per_second: Annotated[int, typer.Option(min=1, help="Half of what a worker applies at most.")] = 90_000,
+    videos: Annotated[int, typer.Option(min=1, help="Of the worker.")] = 600,
 ) -> None:
-    """Measure once; print JSON. Latencies in milliseconds."""
+    """Measure once; print JSON. Latencies in milliseconds, ages in seconds."""
+    take_cores(_SHARED)
     with tempfile.TemporaryDirectory(prefix="highlights-load-") as folder:
         stack = EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0)
         with stack:
             settings = with_endpoints(Settings(data_dir=Path(folder)), stack.endpoints)
-            client = clickhouse.connect(settings.clickhouse, create_database=True)
-            clickhouse.migrate(client)
+            prepare(settings)
+            client = clickhouse.connect(settings.clickhouse)
             client.command(_OUTPUTS, {"count": clips})
-            client.command(_SCORES, {"round": 1, "first": 0, "count": clips})
-            result = _measure(settings, client, clips, requests_per_second, seconds, rows_per_second)
-    print(json.dumps(result, indent=2))
+            client.command(_SCORES, {"count": clips})
+            found = _measure(settings, client, requests_per_second, seconds, (interactions_per_second, videos))
+    asked = {
+        "clips_that_stand_still": clips,
+        "requests_per_s": requests_per_second,
+        "interactions_per_s_asked": interactions_per_second,
+    }
+    print(json.dumps({"cores": len(CORES)} | asked | found, indent=2))
 
 
-def _measure(settings: Settings, client: Client, clips: int, rate: int, seconds: int, rows: int) -> dict[str, float]:
-    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_SERVING__PORT": str(_PORT)}
-    server = subprocess.Popen([sys.executable, "-m", "streams.cli", "serve"], env=env)
-    os.sched_setaffinity(server.pid, _CORES[-1:])
-    done = threading.Event()
-    writer = threading.Thread(target=_write, args=(client, clips, rows, done))
+def _measure(settings: Settings, client: Client, rate: int, seconds: int, sending: tuple[int, int]) -> dict[str, Any]:
+    processes = multiprocessing.get_context("spawn")
+    go, prepared = processes.Event(), processes.Event()
+    sender = processes.Process(target=_send, args=(settings.kafka, *sending, seconds, prepared, go))
+    worker, server = start_worker(settings, _WORKER_CORE), _start_server(settings)
+    sender.start()
     try:
-        asyncio.run(_ready())
-        if rows:
-            writer.start()
-        latencies = np.array(asyncio.run(_load(rate, seconds))) * 1_000
+        prepared.wait()
+        found = asyncio.run(_watch(settings, rate, seconds, go))
+        found["server_mib"] = round(psutil.Process(server.pid).memory_info().rss / 2**20)
     finally:
-        done.set()
-        if writer.ident:
-            writer.join()
-        server.terminate()
-        server.wait(30)
-    low, high = np.percentile(latencies, (50, 99))
+        sender.terminate()
+        sender.join()
+        for process in (server, worker):
+            process.terminate()
+            process.wait(60)
+    query = "SELECT count() FROM clip_score_history WHERE NOT startsWith(video_id, 'still-')"
+    found["rows_published"] = client.query(query).result_rows[0][0]
+    return found
+
+
+def _start_server(settings: Settings) -> subprocess.Popen[bytes]:
+    env = (
+        os.environ | as_environment(settings) | {"HIGHLIGHTS_SERVING__PORT": str(_PORT), "HIGHLIGHTS_SERVING__METRICS_PORT": "0"}
+    )
+    command = [sys.executable, "-m", "streams.cli", "serve"]
+    return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: take_cores(CORES[-1:]))
+
+
+async def _watch(settings: Settings, rate: int, seconds: int, go: Any) -> dict[str, Any]:
+    """Let the sender go when the whole way works, load the server for so many seconds, and return the figures."""
+    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    committed = CommittedOffsets(settings.kafka, settings.worker.group, partitions)
+    plays = _Plays(settings.kafka)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as session:
+        await _ready(session)
+        await plays.play()
+        watching = asyncio.create_task(plays.watch(session))
+        await asyncio.wait_for(plays.seen.wait(), _DEADLINE_S)
+        go.set()
+        before, began = committed.count(), time.monotonic()
+        playing = asyncio.create_task(plays.go_on(seconds))
+        latencies = np.array(await _load(session, rate, seconds)) * 1_000
+        applied = (committed.count() - before) / (time.monotonic() - began)
+        await playing
+        await asyncio.wait_for(plays.all_seen(), _DEADLINE_S)
+        watching.cancel()
+    ages = np.array([plays.seen_at[number] - plays.sent_at[number] for number in range(1, len(plays.sent_at))])
     return {
-        "clips": clips,
-        "requests_per_second": rate,
-        "rows_per_second": rows,
+        "interactions_per_s_applied": round(applied),
         "requests": len(latencies),
-        "p50_ms": round(float(low), 1),
-        "p99_ms": round(float(high), 1),
-        "largest_ms": round(float(latencies.max()), 1),
+        **_figures("answer_ms", latencies),
+        "changes": len(ages),
+        **_figures("change_age_s", ages),
     }
 
 
-def _write(client: Client, clips: int, rows: int, done: threading.Event) -> None:
-    """Publish a block of clips anew each second."""
-    turn = 2
-    while not done.wait(1.0):
-        first = (turn * rows) % max(1, clips - rows)
-        client.command(_SCORES, {"round": turn, "first": first, "count": rows})
-        turn += 1
+def _figures(name: str, values: Any) -> dict[str, float]:
+    shown = {"p50": np.percentile(values, 50), "p99": np.percentile(values, 99), "largest": values.max()}
+    return {f"{name}_{which}": round(float(value), 2) for which, value in shown.items()}
 
 
-async def _ready() -> None:
-    end = time.monotonic() + 120
-    async with aiohttp.ClientSession() as session:
-        while time.monotonic() < end:
-            try:
-                async with session.get(f"http://127.0.0.1:{_PORT}/health/ready") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.2)
-    raise TimeoutError("the server is not ready after 120 s")
+class _Plays:
+    """Plays of one clip, and when a stream has told of each: the clip's number of sessions says which are in."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._producer, self._topic = VerifiedProducer(kafka, **{"linger.ms": 0}), topic_name(kafka, INTERACTIONS)
+        self.sent_at: list[float] = []
+        self.seen_at: list[float] = []
+        self.seen = asyncio.Event()
+
+    async def play(self) -> None:
+        """Let one more session play the clip."""
+        number = len(self.sent_at)
+        play = Interaction(
+            schema_version=1,
+            kind="play",
+            video_id=_WATCHED,
+            session_id=f"session-{number}",
+            occurred_at_ms=int(time.time() * 1000),
+            from_s=0.0,
+            to_s=10.0,
+        )
+        self.sent_at.append(time.monotonic())
+        self._producer.send(self._topic, key=_WATCHED.encode(), value=play.to_json())
+        self._producer.poll()
+
+    async def go_on(self, seconds: float) -> None:
+        """Play for a while."""
+        for _ in range(int(seconds * _PLAYS_PER_S)):
+            await self.play()
+            await asyncio.sleep(1 / _PLAYS_PER_S)
+        self._producer.verify()
+
+    async def watch(self, session: aiohttp.ClientSession) -> None:
+        """Follow the feed of the clip's video."""
+        address = f"http://127.0.0.1:{_PORT}/v1/stream?limit=5&video={_WATCHED}"
+        async with session.get(address, timeout=aiohttp.ClientTimeout(total=None)) as answer:
+            async for page in _pages(answer):
+                sessions = max((item["exposures"] for item in page["items"]), default=0)
+                self.seen_at += [time.monotonic()] * (sessions - len(self.seen_at))
+                if sessions:
+                    self.seen.set()
+
+    async def all_seen(self) -> None:
+        """Wait until the stream has told of each play."""
+        while len(self.seen_at) < len(self.sent_at):
+            await asyncio.sleep(0.05)
 
 
-async def _load(rate: int, seconds: int) -> list[float]:
+async def _pages(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    async for line in answer.content:
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))
+
+
+def _send(kafka: KafkaSettings, rate: int, videos: int, seconds: int, prepared: Any, go: Any) -> None:
+    """Send at a rate, each message with the time of its sending."""
+    source = SimulateSource(seed=1, events=rate * seconds, videos=videos, start_ms=START_MS)
+    publish_supervised(source.supervised_messages(), kafka)
+    batches = list(prepare_batches(source, kafka.interactions_partitions))
+    prepared.set()
+    go.wait()
+    asyncio.run(send_at_rate(kafka, topic_name(kafka, INTERACTIONS), batches, rate, lambda _: None))
+
+
+async def _ready(session: aiohttp.ClientSession) -> None:
+    end = time.monotonic() + _DEADLINE_S
+    while time.monotonic() < end:
+        try:
+            async with session.get(f"http://127.0.0.1:{_PORT}/health/ready") as answer:
+                if answer.status == 200:
+                    return
+        except aiohttp.ClientError:
+            pass
+        await asyncio.sleep(0.2)
+    message = f"the server is not ready after {_DEADLINE_S:.0f} s"
+    raise TimeoutError(message)
+
+
+async def _load(session: aiohttp.ClientSession, rate: int, seconds: int) -> list[float]:
     start = time.monotonic()
 
     async def one(number: int) -> float:
@@ -128,8 +247,7 @@ async def _load(rate: int, seconds: int) -> list[float]:
             await answer.read()
         return time.monotonic() - due
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as session:
-        return await asyncio.gather(*(one(number) for number in range(rate * seconds)))
+    return await asyncio.gather(*(one(number) for number in range(rate * seconds)))
 
 
 if __name__ == "__main__":

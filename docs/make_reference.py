@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from schemas.clickhouse import migrations
 from schemas.topics import topics
 from streams.cli.main import app
-from streams.metrics import METRICS
+from streams.metrics import METRICS, Process
 from streams.settings import Settings
 
 FOLDER = Path(__file__).parent / "reference"
@@ -54,10 +54,22 @@ def _settings_table(prefix: str, defaults: BaseModel, without: set[str]) -> str:
 
 
 def metrics_page() -> str:
-    """Return the page of metrics."""
-    rows = [(f"`{m.name}`", m.kind, m.unit, ", ".join(m.labels), m.meaning) for m in METRICS]
-    where = "Of each worker, at `http://HOST:9464/metrics`; beside them the process's own, `process_*` and `python_*`."
-    return f"# Metrics\n\n{where}\n\n" + table(("metric", "kind", "unit", "labels", "meaning"), rows)
+    """Return the page of metrics, by the process that has them."""
+    settings = Settings.model_construct()
+    of = {
+        Process.WORKER: ("highlights worker", settings.worker.metrics_port),
+        Process.FEED: ("highlights serve", settings.serving.metrics_port),
+        Process.TRAINER: ("highlights retrain --every", settings.learning.metrics_port),
+    }
+    parts = [
+        "# Metrics\n",
+        "Each process shows its own, and beside them those of every Python process, `process_*` and `python_*`.\n",
+    ]
+    for process, (command, port) in of.items():
+        rows = [(f"`{m.name}`", m.kind, m.unit, ", ".join(m.labels), m.meaning) for m in METRICS if m.process is process]
+        parts += [f"## {process.capitalize()}\n", f"`{command}`, at `http://HOST:{port}/metrics`.\n"]
+        parts.append(table(("metric", "kind", "unit", "labels", "meaning"), rows))
+    return "\n".join(parts)
 
 
 def commands_page() -> str:

@@ -18,7 +18,7 @@ from faust.types import TP
 from schemas.clickhouse import CLIP_SCORES, RATE_PRIORS, SUPERVISED_OUTPUTS
 from schemas.errors import DeliveryError, FencedError, StateError
 from schemas.topics import DEAD_LETTERS, EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
-from streams import clickhouse, metrics
+from streams import clickhouse, metrics, tracing
 from streams.changelog import Ledger
 from streams.kafka import changelog_name, topic_name
 from streams.partition_writer import PartitionWriter
@@ -172,14 +172,17 @@ class Flusher:
                 state.publish_anew(epoch_of(version) + 1, shown)
 
     async def _carry_out(self, flushes: list[Flush]) -> None:
-        with metrics.FLUSH_STEP_SECONDS.labels("clickhouse").time():
-            await asyncio.to_thread(self._sinks.publish, flushes)
-        with metrics.FLUSH_STEP_SECONDS.labels("changelog").time():
-            await asyncio.to_thread(self._sinks.write_changelog, flushes)
-            await asyncio.to_thread(self._sinks.commit_changelog, flushes)
-        for flush in flushes:
-            self._note_offsets(flush.ledger)
-        await self._tell_group()
+        rows = sum(len(flush.clip_scores) for flush in flushes)
+        with tracing.span("flush", highlights__partitions=len(flushes), highlights__rows=rows):
+            with tracing.span("flush.clickhouse"), metrics.FLUSH_STEP_SECONDS.labels("clickhouse").time():
+                await asyncio.to_thread(self._sinks.publish, flushes)
+            with tracing.span("flush.changelog"), metrics.FLUSH_STEP_SECONDS.labels("changelog").time():
+                await asyncio.to_thread(self._sinks.write_changelog, flushes)
+                await asyncio.to_thread(self._sinks.commit_changelog, flushes)
+            for flush in flushes:
+                self._note_offsets(flush.ledger)
+            with tracing.span("flush.offsets"):
+                await self._tell_group()
 
     def adopt(self, states: Iterable[PartitionState]) -> None:
         """Own states, each as the changelog holds it; whoever wrote that may have died before it told the group."""

@@ -143,6 +143,9 @@ class LearningSettings(_Group):
     0 leaves that to `highlights pairs` and `highlights retrain`. Each build adds its rows to ClickHouse, for 180 days."""
     newest_interactions: Annotated[int, Field(ge=0)] = 2_000_000
     """How many interactions tell which clips the same sessions watched."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9466
+    """Prometheus endpoint of `highlights retrain --every`; 0 turns it off."""
 
     def folder(self, data_dir: Path) -> Path:
         """Return the folder of the releases."""
@@ -165,6 +168,9 @@ class ServingSettings(_Group):
     """Origins whose pages may read answers in a browser, several joined by commas: `https://example.org`."""
     kept_snapshots: Annotated[int, Field(ge=1)] = 20
     """Rankings kept for cursors; about 40 MB each at 500,000 clips."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9465
+    """Prometheus endpoint; 0 turns it off."""
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
@@ -172,6 +178,15 @@ class ServingSettings(_Group):
             message = f"host {self.host!r} is open to others: set HIGHLIGHTS_SERVING__KEYS_FILE, or listen on 127.0.0.1"
             raise ValueError(message)
         return self
+
+
+class TracingSettings(_Group):
+    """Traces by OpenTelemetry, of flushes, requests and trainings; needs the extra `tracing`."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^@\s]+$")] | None = None
+    """A collector's address for OTLP over HTTP, `http://collector:4318/v1/traces`. Unset: nothing is traced."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Part of the traces that is kept; whoever asks with a trace of their own decides for it."""
 
 
 class Settings(BaseSettings):
@@ -194,3 +209,4 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     learning: LearningSettings = LearningSettings()
     serving: ServingSettings = ServingSettings()
+    tracing: TracingSettings = TracingSettings()

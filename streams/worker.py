@@ -9,13 +9,14 @@ from typing import Any, Final
 import structlog
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.client import Client
-from prometheus_client import start_http_server
 
-from schemas.errors import ConfigurationError, DeliveryError
-from streams import clickhouse, garbage_collection, logs
+from schemas.errors import DeliveryError
+from streams import clickhouse, garbage_collection, logs, tracing
 from streams.app import HighlightsApp, create_app
 from streams.kafka import ensure_topics
-from streams.settings import Settings, WorkerSettings
+from streams.metrics import Process
+from streams.metrics_endpoint import serve_metrics
+from streams.settings import Settings
 from streams.state import StateKey
 from streams.warm_up import warm_up
 
@@ -31,11 +32,12 @@ def run_worker(settings: Settings) -> None:
         HighlightsError: settings, Kafka or ClickHouse do not let it work, or state is not to be trusted.
     """
     logs.configure(settings.log_format, logging.getLevelNamesMapping()[settings.log_level])
+    tracing.configure(settings.tracing, "highlights-worker")
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     clickhouse.migrate(client)
     warm_up(StateKey.of(settings))
-    _serve_metrics(settings.worker)
+    serve_metrics(Process.WORKER, settings.worker.metrics_host, settings.worker.metrics_port, "WORKER")
     garbage_collection.calm()
     log.info("worker starts", group=settings.worker.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
     try:
@@ -61,19 +63,6 @@ async def _cancel_what_is_left() -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=_LEFTOVERS_TIMEOUT_S)
-
-
-def _serve_metrics(settings: WorkerSettings) -> None:
-    if not settings.metrics_port:
-        return
-    try:
-        start_http_server(settings.metrics_port, settings.metrics_host)
-    except OSError as error:
-        message = (
-            f"metrics cannot be served on {settings.metrics_host}:{settings.metrics_port} ({error.strerror}): "
-            "set HIGHLIGHTS_WORKER__METRICS_PORT to a free port, or to 0 for none"
-        )
-        raise ConfigurationError(message) from error
 
 
 async def _serve(settings: Settings, partitions: int, client: Client) -> None:

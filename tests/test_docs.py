@@ -1,15 +1,23 @@
-"""The site can be built, and the reference is what the code says."""
+"""The site can be built, the reference is what the code says, and every command that a page names is one."""
 
 import logging
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 from docs.make_reference import FOLDER, PAGES
+from streams.cli.main import app
 
 _ROOT = Path(__file__).parents[1]
+_WRITTEN = [path for path in [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))] if path.parent != FOLDER]
+_PLACEHOLDER = re.compile(r"\.\.\.|\bCOMMAND\b")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -18,17 +26,74 @@ def test_the_reference_is_current(name: str) -> None:
     assert (FOLDER / name).read_text() == PAGES[name]()
 
 
-def test_the_site_builds_without_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[str]]]:
+    """The built site, and what MkDocs said against it."""
+    folder, said = tmp_path_factory.mktemp("site"), list[str]()
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger("mkdocs").addHandler(handler)
+    build(load_config(str(_ROOT / "mkdocs.yml"), site_dir=str(folder)))
+    yield folder, said
+    logging.getLogger("mkdocs").removeHandler(handler)
+
+
+def test_the_site_builds_without_a_warning(site: tuple[Path, list[str]]) -> None:
     """Every link and anchor leads somewhere, and every page of the navigation is there."""
-    with caplog.at_level(logging.WARNING, "mkdocs"):
-        build(load_config(str(_ROOT / "mkdocs.yml"), site_dir=str(tmp_path)))
-    assert [record.getMessage() for record in caplog.records if record.name.startswith("mkdocs")] == []
-    assert (tmp_path / "index.html").exists()
+    folder, said = site
+    assert said == []
+    assert (folder / "index.html").exists()
 
 
-def test_the_site_fetches_nothing(tmp_path: Path) -> None:
+def test_every_page_is_in_the_navigation() -> None:
+    """Nobody has to know of a page to find it."""
+    navigation = (_ROOT / "mkdocs.yml").read_text()
+    pages = [str(path.relative_to(_ROOT / "docs")) for path in (_ROOT / "docs").rglob("*.md")]
+    assert [page for page in pages if page not in navigation] == []
+
+
+def test_the_site_fetches_nothing(site: tuple[Path, list[str]]) -> None:
     """A page loads no script, style or font from another host."""
-    build(load_config(str(_ROOT / "mkdocs.yml"), site_dir=str(tmp_path)))
-    page = (tmp_path / "index.html").read_text()
-    assert 'src="http' not in page
-    assert 'rel="stylesheet" href="http' not in page
+    for path in site[0].rglob("*.html"):
+        page = path.read_text()
+        assert 'src="http' not in page, path
+        assert 'rel="stylesheet" href="http' not in page, path
+
+
+def test_formulas_are_readable(site: tuple[Path, list[str]]) -> None:
+    """Each formula of the pages is MathML in the site, and none is left as it was typed."""
+    pages = {path.name: path.read_text() for path in site[0].rglob("*.html")}
+    assert pages["mathematics.html"].count("<mfrac>") > 10
+    assert pages["scores.html"].count("<math") >= 8
+    assert [name for name, page in pages.items() if "arithmatex" in page or "$$" in page] == []
+
+
+def _commands() -> list[Any]:
+    found = []
+    for path in _WRITTEN:
+        text = path.read_text()
+        blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+        typed = [line for block in blocks for line in block.splitlines() if line.startswith("highlights ")]
+        mentioned = re.findall(r"(?<!`)`(highlights [a-z][^`\n]*)`(?!`)", text)
+        for command in dict.fromkeys([*typed, *mentioned]):
+            if not _PLACEHOLDER.search(command):
+                words = shlex.split(command.partition("|")[0], comments=True)[1:]
+                found.append(pytest.param(words, command in typed, id=f"{path.name}: {command}"))
+    return found
+
+
+@pytest.mark.parametrize(("words", "is_whole"), _commands())
+def test_every_command_is_one(words: list[str], is_whole: bool) -> None:
+    """What a page tells people to type is a command with options and arguments that it has; a mention may leave some out."""
+    command, above = typer.main.get_command(app), None
+    while words and hasattr(command, "commands") and "--help" not in words:
+        above = command.make_context("", [], parent=above, resilient_parsing=True)
+        assert words[0] in command.commands, words
+        command, words = command.commands[words[0]], words[1:]
+    if hasattr(command, "commands"):
+        return
+    try:
+        command.make_context("", words, parent=above)
+    except Exception as error:  # Typer has a Click of its own, whose errors have no public name
+        if is_whole or type(error).__name__ != "MissingParameter":
+            raise

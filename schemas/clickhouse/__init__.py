@@ -11,6 +11,7 @@ RATE_PRIORS: Final = "rate_priors"
 WEAK_PAIRS: Final = "weak_pairs"
 SIGNAL_POINTS: Final = ("supervised_points", "ranker_points", "share_points", "rewind_points", "fast_forward_points")
 """Columns of table `clip_scores` that say what each signal adds to a score, beside `celebrity_bonus`."""
+RELEASES: Final = "releases"
 MIGRATIONS_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())
 ENGINE = ReplacingMergeTree ORDER BY number

@@ -131,8 +131,9 @@ def _serve(settings: Settings, client: Client) -> None:
 
     with socket.create_server((settings.serving.host, 0)) as listener:
         port = listener.getsockname()[1]
+    serving = settings.serving.model_copy(update={"port": port, "metrics_port": 0})
     console.print(f"the page: http://{settings.serving.host}:{port} (Ctrl-C ends the demo)")
-    run_server(client, settings.serving.model_copy(update={"port": port}))
+    run_server(client, settings.model_copy(update={"serving": serving}))
 
 
 def _retrain(settings: Settings, client: Client) -> None:

@@ -6,10 +6,12 @@ from rich import box
 from rich.table import Table
 
 from schemas.errors import ConfigurationError
+from streams import clickhouse
 from streams.cli.output import console, print_json
 from streams.kafka import ensure_topics
 from streams.learning.fusion_releases import FusionManifest, FusionReleases, promote_fusion
 from streams.learning.fusion_topic import BUILT_IN
+from streams.learning.verdicts import publish_verdicts
 from streams.settings import Settings
 
 
@@ -25,6 +27,7 @@ def learn(settings: Settings, labels: Path | None, seed: int, json: bool) -> Non
         message = "--fusion learns from labelled clips alone: name their file with --labels"
         raise ConfigurationError(message)
     manifest = retrain_fusion(settings, ensure_topics(settings.kafka, settings.worker.group), labels, seed=seed)
+    publish_verdicts(clickhouse.connect(settings.clickhouse), FusionReleases(settings).manifests())
     if json:
         print_json(manifest.model_dump())
         return

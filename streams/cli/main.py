@@ -177,7 +177,7 @@ def serve() -> None:
     from streams.serving.server import run_server
 
     settings = load_settings()
-    run_server(clickhouse.connect(settings.clickhouse), settings.serving)
+    run_server(clickhouse.connect(settings.clickhouse), settings)
 
 
 @app.command()

@@ -17,12 +17,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from schemas.errors import ConfigurationError, HighlightsError
-from streams import clickhouse
+from streams import clickhouse, metrics, tracing
 from streams.cli import fusion_releases
 from streams.cli.environment import load_settings
 from streams.cli.output import console, errors, print_json
 from streams.kafka import ensure_topics
 from streams.learning.releases import Manifest, Releases
+from streams.learning.verdicts import count_verdict, publish_verdicts, show_verdict
+from streams.metrics import Process
+from streams.metrics_endpoint import serve_metrics
 from streams.settings import Settings
 
 app = typer.Typer(
@@ -80,12 +83,24 @@ def retrain(
             raise typer.BadParameter("--every is of rankers: a fusion is learned when there are new labels")
         fusion_releases.learn(settings, labels, seed, json)
         return
+    tracing.configure(settings.tracing, "highlights-trainer")
+    if period:
+        _serve_metrics(settings)
 
     def age() -> float:
         _finish(settings)
         return seconds_since(_releases(settings).manifests(), datetime.now(UTC))
 
-    _repeat(period, age, lambda: _show(_once(settings, seed, labels), json))
+    _repeat(period, age, lambda: _show(_counted(settings, seed, labels), json))
+
+
+def _counted(settings: Settings, seed: int, labels: Path | None) -> Manifest:
+    """Train once, and count it where that fails."""
+    try:
+        return _once(settings, seed, labels)
+    except HighlightsError:
+        metrics.TRAININGS.labels("failed").inc()
+        raise
 
 
 def pairs(every: EveryOption = "", json: JsonOption = False) -> None:
@@ -244,19 +259,35 @@ def _once(settings: Settings, seed: int, labels: Path | None) -> Manifest:
     partitions = ensure_topics(settings.kafka, settings.worker.group)
     client = clickhouse.connect(settings.clickhouse)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True) as bar, tracing.span("retrain") as span, tracing.steps() as steps:
         task = bar.add_task("starting", total=None)
-        return run_retrain(
+
+        def told(step: str) -> None:
+            bar.update(task, description=step, total=None)
+            steps.begin(step)
+
+        manifest = run_retrain(
             settings,
             client,
             partitions,
             seed=seed,
             labels=labels,
-            told=lambda step: bar.update(task, description=step, total=None),
+            told=told,
             epoch=lambda at: bar.update(
                 task, total=at.epochs, completed=at.epoch, description=f"training, accuracy {at.held_out_accuracy:.3f}"
             ),
         )
+        span.tell(highlights__release=manifest.release, highlights__verdict=manifest.verdict)
+    count_verdict(manifest)
+    publish_verdicts(client, _releases(settings).manifests())
+    return manifest
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """Serve the trainer's metrics, with those of the newest release that there is."""
+    serve_metrics(Process.TRAINER, settings.learning.metrics_host, settings.learning.metrics_port, "LEARNING")
+    for manifest in _releases(settings).manifests()[-1:]:
+        show_verdict(manifest)
 
 
 def period_of(text: str) -> timedelta | None:

@@ -15,7 +15,9 @@ from schemas.limits import IDENTIFIER_PATTERN
 from streams.feed import CurvePoint, curve, explain
 from streams.serving.door import Door
 from streams.serving.feed import Page, page, place_of
+from streams.serving.ledgers import Ledgers
 from streams.serving.live import Live
+from streams.serving.measured import Measured
 from streams.serving.page import add_page
 from streams.serving.pipeline import Pipeline, pipeline
 from streams.serving.problems import PROBLEMS, add_problems
@@ -28,8 +30,8 @@ _CLIP_PATTERN = IDENTIFIER_PATTERN[:-1].replace("{1,128}", r"{1,128}:\d{1,4}") +
 Video = Annotated[str, Path(pattern=IDENTIFIER_PATTERN)]
 
 
-def create_api(client: Client, settings: ServingSettings) -> FastAPI:
-    """Return the application; it reads through `client`, from several threads.
+def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | None = None) -> FastAPI:
+    """Return the application; it reads through `client`, from several threads, and what workers have done from their ledgers.
 
     Raises:
         ConfigurationError: the file of keys is wrong.
@@ -40,11 +42,18 @@ def create_api(client: Client, settings: ServingSettings) -> FastAPI:
     )
     add_problems(app)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
-    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], allow_headers=["authorization"])
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET"],
+        allow_headers=["authorization", "if-none-match"],
+        expose_headers=["etag", "retry-after"],
+    )
     _add_feed(app, live, door)
     _add_clips(app, client, door)
-    _add_health(app, client, live, door)
+    _add_health(app, client, live, door, ledgers)
     add_page(app)
+    app.add_middleware(Measured)
     return app
 
 
@@ -98,11 +107,11 @@ def _add_clips(app: FastAPI, client: Client, door: Door) -> None:
             raise HTTPException(404, "this clip has no score") from error
 
 
-def _add_health(app: FastAPI, client: Client, live: Live, door: Door) -> None:
+def _add_health(app: FastAPI, client: Client, live: Live, door: Door, ledgers: Ledgers | None) -> None:
     @app.get("/v1/pipeline", dependencies=[Security(door.admit, scopes=["operate"])])
     def health() -> Pipeline:
-        """Return how much is served, and how fresh it is."""
-        return pipeline(client, live.current)
+        """Return how much is served, how fresh it is, what waits, and what could not be applied."""
+        return pipeline(client, live.current, ledgers)
 
     @app.get("/health/live")
     def alive() -> dict[str, str]:

@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 import orjson
-from fastapi import HTTPException
 from pydantic import BaseModel
 
 from schemas.clickhouse import HighlightRow
 from streams.serving.cursors import Cursor, fingerprint
 from streams.serving.live import Live
+from streams.serving.problems import ParameterError
 from streams.serving.query import FeedQuery, PageQuery
 from streams.serving.snapshot import Snapshot
 
@@ -30,16 +30,16 @@ def place_of(live: Live, query: PageQuery) -> tuple[Snapshot, int]:
     """Return the snapshot and the first rank of a page.
 
     Raises:
-        HTTPException: the cursor's snapshot is gone, or it is of other filters.
+        ParameterError: the cursor's snapshot is gone, or it is of other filters.
     """
     if not query.cursor:
         return live.current, 0
     cursor = Cursor.parse(query.cursor)
     if cursor.fingerprint != fingerprint(query):
-        raise HTTPException(422, "cursor: it is of other filters; repeat those that the first page was asked for with")
+        raise ParameterError(422, "cursor", "it is of other filters; repeat those that the first page was asked for with")
     snapshot = live.held(cursor.snapshot)
     if snapshot is None:
-        raise HTTPException(410, "cursor: its ranking is no longer kept; begin again without one")
+        raise ParameterError(410, "cursor", "its ranking is no longer kept; begin again without one")
     return snapshot, cursor.offset
 
 

@@ -11,6 +11,7 @@ import structlog
 from clickhouse_connect.driver.client import Client
 
 from schemas.errors import DeliveryError
+from streams import metrics
 from streams.serving.library import Library
 from streams.serving.snapshot import Snapshot
 
@@ -33,6 +34,7 @@ class Live:
         self._count = 0
         self._changed = asyncio.Event()
         self._heard = time.monotonic() - _STALE_S
+        metrics.FEED_AGE.set_function(lambda: time.monotonic() - self._heard)
 
     @property
     def current(self) -> Snapshot:
@@ -79,10 +81,12 @@ class Live:
             self._heard = time.monotonic()
             if snapshot is not None:
                 self._current = snapshot
+                metrics.FEED_CLIPS.set(len(snapshot.order))
                 self._changed.set()
                 self._changed = asyncio.Event()
 
     def _read(self) -> Snapshot | None:
+        started = time.monotonic()
         try:
             is_new = self._library.refresh()
         except DeliveryError as error:
@@ -91,4 +95,6 @@ class Live:
         if not is_new and self._current is not None:
             return None
         self._count += 1
-        return self._library.snapshot(f"{self._start}-{self._count}")
+        snapshot = self._library.snapshot(f"{self._start}-{self._count}")
+        metrics.FEED_REFRESH_SECONDS.observe(time.monotonic() - started)
+        return snapshot

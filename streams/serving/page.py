@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.middleware.base import RequestResponseEndpoint
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _STATIC: Final = Path(__file__).parent / "static"
-_HEADERS: Final = {
+_POLICY: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
+_HEADERS: Final = [(name.encode(), value.encode()) for name, value in _POLICY.items()]
 
 
 def add_page(app: FastAPI) -> None:
@@ -25,8 +26,22 @@ def add_page(app: FastAPI) -> None:
     def page() -> FileResponse:
         return FileResponse(_STATIC / "index.html")
 
-    @app.middleware("http")
-    async def protect(request: Request, proceed: RequestResponseEndpoint) -> Response:
-        response = await proceed(request)
-        response.headers.update(_HEADERS)
-        return response
+    app.add_middleware(_Protected)
+
+
+class _Protected:
+    """An application whose every answer carries the policy."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def protect(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, protect if scope["type"] == "http" else send)

@@ -1,4 +1,4 @@
-"""What the page shows of the pipeline's health, as ClickHouse tells it."""
+"""What the page shows of the pipeline's health, as ClickHouse and the workers' ledgers tell it."""
 
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import BaseModel
 
 from schemas.errors import DeliveryError
+from streams.serving.ledgers import Ledgers, Progress
 from streams.serving.snapshot import Snapshot
 
 
@@ -32,6 +33,8 @@ class Pipeline(BaseModel):
     rows_per_minute: int
     """Rows published in the last minute."""
     releases: list[Release]
+    progress: Progress | None
+    """What waits and what was buried; null where the server has no Kafka, or Kafka does not answer."""
 
 
 _FRESHNESS: Final = """
@@ -46,7 +49,7 @@ GROUP BY ALL ORDER BY clips DESC LIMIT 10
 """
 
 
-def pipeline(client: Client, snapshot: Snapshot) -> Pipeline:
+def pipeline(client: Client, snapshot: Snapshot, ledgers: Ledgers | None) -> Pipeline:
     """Return the pipeline's state.
 
     Raises:
@@ -67,4 +70,5 @@ def pipeline(client: Client, snapshot: Snapshot) -> Pipeline:
         event_at=newest if newest >= 0 else None,
         rows_per_minute=freshness["rows_per_minute"],
         releases=releases,
+        progress=ledgers.progress() if ledgers else None,
     )

@@ -22,6 +22,15 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 """Answers of every operation, as OpenAPI has them."""
 
 
+class ParameterError(HTTPException):
+    """A parameter is wrong, as only the state of the feed can tell."""
+
+    def __init__(self, status: int, parameter: str, text: str) -> None:
+        """Say what is wrong with which parameter."""
+        super().__init__(status, f"{parameter}: {text}")
+        self.parameter = parameter
+
+
 def add_problems(app: FastAPI) -> None:
     """Answer every error of an application as a problem."""
 
@@ -33,7 +42,8 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _refused(_: Request, error: HTTPException) -> JSONResponse:
-        return _problem(error.status_code, str(error.detail), headers=error.headers)
+        parameter = error.parameter if isinstance(error, ParameterError) else None
+        return _problem(error.status_code, str(error.detail), parameter, error.headers)
 
     @app.exception_handler(DeliveryError)
     def _unavailable(_: Request, error: DeliveryError) -> JSONResponse:  # noqa: ARG001 - its text may hold SQL

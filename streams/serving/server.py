@@ -1,22 +1,36 @@
 """The server of page and feed."""
 
+import logging
 from contextlib import suppress
 
 import uvicorn
 from clickhouse_connect.driver.client import Client
 
+from streams import logs, tracing
+from streams.metrics import Process
+from streams.metrics_endpoint import serve_metrics
 from streams.serving.api import create_api
-from streams.settings import ServingSettings
+from streams.serving.ledgers import Ledgers
+from streams.settings import Settings
 
 
-def run_server(client: Client, settings: ServingSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run_server(client: Client, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: the metrics' port cannot be had, or the file of keys is wrong.
+    """
+    serving = settings.serving
+    logs.configure(settings.log_format, logging.getLevelNamesMapping()[settings.log_level])
+    tracing.configure(settings.tracing, "highlights-feed")
+    serve_metrics(Process.FEED, serving.metrics_host, serving.metrics_port, "SERVING")
+    ledgers = Ledgers(settings) if settings.kafka.bootstrap_servers else None
     with suppress(KeyboardInterrupt):  # raised again when all connections are closed
         uvicorn.run(
-            create_api(client, settings),
-            host=settings.host,
-            port=settings.port,
-            limit_concurrency=settings.max_connections,
+            create_api(client, serving, ledgers),
+            host=serving.host,
+            port=serving.port,
+            limit_concurrency=serving.max_connections,
             timeout_graceful_shutdown=2,
             access_log=False,
             server_header=False,

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import orjson
 from fastapi.sse import ServerSentEvent
 
+from streams import metrics
 from streams.serving.feed import page_of
 from streams.serving.live import Live
 from streams.serving.query import FeedQuery
@@ -13,11 +14,12 @@ from streams.serving.query import FeedQuery
 async def changes(live: Live, query: FeedQuery) -> AsyncIterator[ServerSentEvent]:
     """Yield event `snapshot`, then event `change` with the whole new top N whenever its clips, order or scores differ."""
     shown, event = b"", "snapshot"
-    while True:
-        changed = live.changed
-        page = page_of(live.current, query)
-        items = orjson.dumps(page["items"])
-        if items != shown:
-            yield ServerSentEvent(event=event, raw_data=orjson.dumps(page).decode())
-            shown, event = items, "change"
-        await changed.wait()
+    with metrics.STREAMS.track_inprogress():
+        while True:
+            changed = live.changed
+            page = page_of(live.current, query)
+            items = orjson.dumps(page["items"])
+            if items != shown:
+                yield ServerSentEvent(event=event, raw_data=orjson.dumps(page).decode())
+                shown, event = items, "change"
+            await changed.wait()

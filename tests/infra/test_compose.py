@@ -77,7 +77,7 @@ def test_there_are_no_secrets() -> None:
             assert not SECRET.search(name) or re.fullmatch(r"\$\{\w+:\?[^}]+\}", value)
 
 
-@pytest.mark.parametrize("name", ["worker", "trainer"])
+@pytest.mark.parametrize("name", ["worker", "trainer", "feed"])
 def test_the_image_is_built_from_files_that_exist(name: str) -> None:
     """The Dockerfile is where compose looks, and each folder that it copies is in the repository."""
     build = SERVICES[name]["build"]
@@ -87,20 +87,35 @@ def test_the_image_is_built_from_files_that_exist(name: str) -> None:
         assert (context / folder).is_dir()
 
 
-@pytest.mark.parametrize(("name", "command"), [("worker", "worker"), ("trainer", "retrain")])
+@pytest.mark.parametrize(("name", "command"), [("worker", "worker"), ("trainer", "retrain"), ("feed", "serve")])
 def test_our_images_are_not_root(name: str, command: str) -> None:
     """An image runs as a user of its own, and its entry point is its command; torch is in the trainer's alone."""
     dockerfile = (FOLDER.parent / "images" / name / "Dockerfile").read_text()
     assert re.search(r"^USER highlights$", dockerfile, re.MULTILINE)
     assert dockerfile.rstrip().endswith(f'ENTRYPOINT ["highlights", "{command}"]')
-    assert ("[training]" in dockerfile) == (name == "trainer")
+    assert ("training" in re.findall(r'"\.\[([\w,]+)\]"', dockerfile)[0].split(",")) == (name == "trainer")
 
 
-def test_prometheus_scrapes_the_port_of_the_worker() -> None:
-    """The port in prometheus.yaml is the one that the worker opens."""
-    found = yaml.safe_load((FOLDER / "prometheus.yaml").read_text())["scrape_configs"][0]["dns_sd_configs"][0]
-    assert found["names"] == ["worker"]
-    assert found["port"] == SERVICES["worker"]["environment"]["HIGHLIGHTS_WORKER__METRICS_PORT"]
+@pytest.mark.parametrize(("name", "group"), [("worker", "WORKER"), ("feed", "SERVING"), ("trainer", "LEARNING")])
+def test_prometheus_scrapes_what_each_process_opens(name: str, group: str) -> None:
+    """The port in prometheus.yaml is the one that the process opens to other containers."""
+    jobs = {
+        job["job_name"]: job["dns_sd_configs"][0]
+        for job in yaml.safe_load((FOLDER / "prometheus.yaml").read_text())["scrape_configs"]
+    }
+    environment = SERVICES[name]["environment"]
+    assert jobs[name]["names"] == [name]
+    assert jobs[name]["port"] == environment[f"HIGHLIGHTS_{group}__METRICS_PORT"]
+    assert environment[f"HIGHLIGHTS_{group}__METRICS_HOST"] == "0.0.0.0"
+
+
+def test_the_feed_may_only_read() -> None:
+    """It asks ClickHouse as the reader, and callers for a key, out of a file that compose mounts."""
+    environment = SERVICES["feed"]["environment"]
+    assert environment["HIGHLIGHTS_CLICKHOUSE__USER"] == "reader"
+    (secret,) = SERVICES["feed"]["secrets"]
+    assert environment["HIGHLIGHTS_SERVING__KEYS_FILE"] == f"/run/secrets/{secret}"
+    assert secret in COMPOSE["secrets"]
 
 
 def test_grafana_finds_its_sources() -> None:

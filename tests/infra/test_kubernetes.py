@@ -14,20 +14,24 @@ from streams.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "infra" / "kubernetes"
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
-_TRAINER = "CronJob"
+_WORKER, _TRAINER, _FEED = "StatefulSet/highlights-worker", "CronJob/highlights-trainer", "Deployment/highlights-feed"
 BASE: dict[str, dict[str, Any]] = {
-    document["kind"]: document
+    f"{document['kind']}/{document['metadata']['name']}": document
     for name in KUSTOMIZATION["resources"]
     for document in yaml.safe_load_all((FOLDER / name).read_text())
 }
 KEDA: dict[str, dict[str, Any]] = {
     document["kind"]: document for document in yaml.safe_load_all((FOLDER / "keda.yaml").read_text())
 }
-POD: dict[str, Any] = BASE["StatefulSet"]["spec"]["template"]["spec"]
+POD: dict[str, Any] = BASE[_WORKER]["spec"]["template"]["spec"]
 (WORKER,) = POD["containers"]
 TRAINER_POD: dict[str, Any] = BASE[_TRAINER]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 (TRAINER,) = TRAINER_POD["containers"]
-every_pod = pytest.mark.parametrize(("pod", "container"), [(POD, WORKER), (TRAINER_POD, TRAINER)], ids=["worker", "trainer"])
+FEED_POD: dict[str, Any] = BASE[_FEED]["spec"]["template"]["spec"]
+(FEED,) = FEED_POD["containers"]
+every_pod = pytest.mark.parametrize(
+    ("pod", "container"), [(POD, WORKER), (TRAINER_POD, TRAINER), (FEED_POD, FEED)], ids=["worker", "trainer", "feed"]
+)
 KNOWN = set(as_environment(Settings())) | {
     f"HIGHLIGHTS_{group.upper()}__{field.upper()}"
     for group, value in Settings()
@@ -36,10 +40,10 @@ KNOWN = set(as_environment(Settings())) | {
 }
 
 
-@pytest.mark.parametrize("kind", BASE)
-def test_kubernetes_knows_each_field(kind: str) -> None:
+@pytest.mark.parametrize("name", BASE)
+def test_kubernetes_knows_each_field(name: str) -> None:
     """A manifest is valid by the schema of the newest Kubernetes, which allows no unknown field."""
-    kubernetes_validate.validate(BASE[kind], kubernetes_validate.latest_version(), strict=True)
+    kubernetes_validate.validate(BASE[name], kubernetes_validate.latest_version(), strict=True)
 
 
 def test_every_file_is_in_use() -> None:
@@ -55,7 +59,7 @@ def test_settings_exist() -> None:
 
 def test_values_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of the ConfigMap, with secrets, are valid settings."""
-    for name, value in BASE["ConfigMap"]["data"].items():
+    for name, value in BASE["ConfigMap/highlights"]["data"].items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HIGHLIGHTS_KAFKA__PASSWORD", "secret")
     assert Settings().worker.session_timeout_s == 20
@@ -94,25 +98,50 @@ def test_one_trainer_at_a_time_keeps_its_releases() -> None:
     """It does not run twice at once, and releases lie on a volume that outlives it."""
     assert BASE[_TRAINER]["spec"]["concurrencyPolicy"] == "Forbid"
     claims = {volume["name"]: volume["persistentVolumeClaim"]["claimName"] for volume in TRAINER_POD["volumes"][:1]}
-    assert list(claims.values()) == [BASE["PersistentVolumeClaim"]["metadata"]["name"]]
+    assert list(claims.values()) == [BASE["PersistentVolumeClaim/highlights-releases"]["metadata"]["name"]]
     (folder,) = [mount["mountPath"] for mount in TRAINER["volumeMounts"] if mount["name"] in claims]
     assert {"name": "HIGHLIGHTS_DATA_DIR", "value": folder} in TRAINER["env"]
 
 
-def test_selectors_find_the_pods() -> None:
-    """Service, budget and spread select by labels that the pods have."""
-    labels = BASE["StatefulSet"]["spec"]["template"]["metadata"]["labels"].items()
-    assert BASE["Service"]["spec"]["selector"].items() <= labels
-    assert BASE["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].items() <= labels
-    assert BASE["StatefulSet"]["spec"]["serviceName"] == BASE["Service"]["metadata"]["name"]
+@pytest.mark.parametrize("owner", [_WORKER, _FEED])
+def test_selectors_find_the_pods(owner: str) -> None:
+    """Service and budget of the same name select by labels that the pods have, and a service's ports are ports of theirs."""
+    pod = BASE[owner]["spec"]["template"]
+    name, labels = BASE[owner]["metadata"]["name"], pod["metadata"]["labels"].items()
+    service = BASE[f"Service/{name}"]["spec"]
+    assert service["selector"].items() <= labels
+    assert BASE[f"PodDisruptionBudget/{name}"]["spec"]["selector"]["matchLabels"].items() <= labels
+    ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    assert {port["targetPort"] for port in service["ports"]} <= ports
+    assert BASE[owner]["spec"].get("serviceName", name) == name
+
+
+def test_the_feed_asks_for_keys_and_is_asked_how_it_is() -> None:
+    """It serves others, so it has a file of keys, from a secret; each probe is an operation of the interface."""
+    env = {variable["name"]: variable["value"] for variable in FEED["env"]}
+    (mount,) = [mount for mount in FEED["volumeMounts"] if mount["name"] == "keys"]
+    assert env["HIGHLIGHTS_SERVING__KEYS_FILE"].startswith(mount["mountPath"])
+    assert "secret" in FEED_POD["volumes"][0]
+    probed = {FEED[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")}
+    assert probed == {"/health/ready", "/health/live"}
+    ports = {port["name"]: port["containerPort"] for port in FEED["ports"]}
+    assert ports == {"http": Settings().serving.port, "metrics": int(env["HIGHLIGHTS_SERVING__METRICS_PORT"])}
+
+
+def test_the_feed_is_scaled() -> None:
+    """The autoscaler's target is the deployment, whose own number of servers nobody sets, and which says what CPU it asks for."""
+    scaler = BASE["HorizontalPodAutoscaler/highlights-feed"]["spec"]
+    assert f"{scaler['scaleTargetRef']['kind']}/{scaler['scaleTargetRef']['name']}" == _FEED
+    assert "replicas" not in BASE[_FEED]["spec"]
+    assert "cpu" in FEED["resources"]["requests"]
 
 
 def test_keda_scales_the_workers_by_their_lag() -> None:
     """The scaler's target, topic, group and user are those of the workers."""
     scaled = KEDA["ScaledObject"]["spec"]
     (trigger,) = scaled["triggers"]
-    data, settings = BASE["ConfigMap"]["data"], Settings()
-    assert scaled["scaleTargetRef"]["name"] == BASE["StatefulSet"]["metadata"]["name"]
+    data, settings = BASE["ConfigMap/highlights"]["data"], Settings()
+    assert scaled["scaleTargetRef"]["name"] == BASE[_WORKER]["metadata"]["name"]
     assert trigger["metadata"]["consumerGroup"] == settings.worker.group
     assert trigger["metadata"]["topic"] == "interactions"
     assert trigger["metadata"]["bootstrapServers"] == data["HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS"]

@@ -57,8 +57,12 @@ class System:
 
     def start_worker(self, *options: str, module: str = "streams.cli", **variables: str) -> subprocess.Popen[bytes]:
         """Start a worker process, with options of the command and settings of its own."""
+        return self.start("worker", *options, module=module, **variables)
+
+    def start(self, *arguments: str, module: str = "streams.cli", **variables: str) -> subprocess.Popen[bytes]:
+        """Start a process that stays, with settings of its own."""
         with (self._folder / f"worker-{next(self._numbers)}.log").open("wb") as log:
-            command = [sys.executable, "-m", module, "worker", *options]
+            command = [sys.executable, "-m", module, *arguments]
             env = os.environ | as_environment(self.settings) | variables
             worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         self._workers.append(worker)

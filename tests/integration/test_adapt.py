@@ -22,9 +22,11 @@ from streams import dead_letters
 from streams.adapters.adapter import Adapter, EventSource
 from streams.adapters.forward import Forwarder
 from streams.cli.environment import as_environment
+from streams.cli.replay import Request, Source, replay
 from streams.kafka import VerifiedProducer, connection, partitions_of, topic_name
 from streams.reading import read
 from tests.integration.running import START_MS, System, eventually
+from tests.streams.adapters.samples import SITTINGS
 
 _HOUR_MS = 3_600_000
 _SESSIONS = 60
@@ -103,6 +105,34 @@ def test_a_file_of_events_becomes_interactions(system: System, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert unread
     assert sorted(_interactions(system)) == sorted(made + unread)
+
+
+def test_every_source_gives_the_same_from_a_file_and_from_a_topic(system: System, tmp_path: Path) -> None:
+    """`replay --source` and `adapt` send the interactions that a sitting's events make, of each kind that `replay` knows."""
+    producer, admin = VerifiedProducer(system.settings.kafka), AdminClient(connection(system.settings.kafka))
+    expected: list[bytes] = []
+    for source, events in SITTINGS.items():
+        lines = [orjson.dumps(event) for event in events]
+        adapter = Adapter(source, _HOUR_MS)
+        made = [interaction.to_json() for line in lines for interaction in adapter.adapt(line)]
+        assert len(made) >= 3
+        (tmp_path / source).write_bytes(b"\n".join(lines))
+        request = Request(Source(source.value), tmp_path / source, None, None, 0, 0, 1, None)
+        assert replay(system.settings, request)["interactions"] == len(made)
+        expected += made
+        assert sorted(_interactions(system)) == sorted(expected)
+        topic = f"{system.settings.worker.group}-{source}"
+        admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
+        for line in lines:
+            producer.send(topic, key=None, value=line, partition=0)
+        producer.verify()
+        expected += made
+        wanted, end = len(expected), time.monotonic() + 60
+        counts = Forwarder(system.settings, source, topic).run(
+            lambda wanted=wanted, end=end: len(_interactions(system)) >= wanted or time.monotonic() > end  # type: ignore[misc]
+        )
+        assert (counts.events, counts.interactions, counts.dead_letters) == (len(lines), len(made), 0)
+        assert sorted(_interactions(system)) == sorted(expected)
 
 
 def test_a_forwarder_that_is_killed_loses_nothing_and_makes_nothing_else(

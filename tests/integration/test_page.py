@@ -5,7 +5,10 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
 from itertools import count
+from pathlib import Path
 
 import pytest
 import uvicorn
@@ -16,6 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from streams.serving.api import create_api
+from streams.serving.ledgers import Ledgers
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
 
@@ -25,12 +29,25 @@ _DRAWN = "return document.querySelector('#chart canvas').toDataURL()"
 
 
 @pytest.fixture
-def address(system: System) -> Iterator[str]:
-    """Where the page is served, over a small library that a worker has scored."""
+def scored(system: System) -> System:
+    """A small library that a worker has scored."""
     system.start_worker()
     system.wait_for(system.send_simulated(5_000))
+    return system
+
+
+@pytest.fixture
+def address(scored: System) -> Iterator[str]:
+    """Where the page is served."""
+    with _served(scored, ServingSettings()) as found:
+        yield found
+
+
+@contextmanager
+def _served(system: System, settings: ServingSettings) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_api(system.client, ServingSettings()), log_level="warning"))
+    api = create_api(system.client, settings, Ledgers(system.settings))
+    server = uvicorn.Server(uvicorn.Config(api, log_level="warning"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     eventually(lambda: server.started, "the server")
@@ -64,12 +81,19 @@ def _names(browser: webdriver.Chrome) -> list[str]:
     return names
 
 
+def _words(browser: webdriver.Chrome, part: str) -> str:
+    """Return what a part of the page says, on one line; in one step, since it is written anew."""
+    said: str = browser.execute_script(f"return document.getElementById('{part}').innerText")
+    return " ".join(said.split())
+
+
 def test_the_page_shows_what_is_live(system: System, address: str, browser: webdriver.Chrome) -> None:
     """Feed, curve and explanation are there; a change arrives by itself; parts can be hidden; nothing goes wrong or elsewhere."""
     browser.get(address)
     eventually(lambda: len(_names(browser)) == 20, "twenty clips")
     eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#chart canvas") != [], "the curve")
     assert browser.find_element(By.ID, "connection").text == "live"
+    eventually(lambda: "waiting 0 dead letters none" in _words(browser, "pipeline"), "the pipeline's state")
     eventually(lambda: "of 10; 90 % interval" in browser.find_element(By.ID, "explanation").text, "the explanation")
     drawn = browser.execute_script(_DRAWN)
     browser.find_element(By.CSS_SELECTOR, "[data-part=score]").click()
@@ -129,3 +153,23 @@ def test_the_page_may_ask_nobody_else(address: str, browser: webdriver.Chrome) -
     )
     assert told == "TypeError"
     assert any("Content Security Policy" in entry["message"] for entry in browser.get_log("browser"))
+
+
+def test_a_key_is_asked_for_where_one_is_needed(scored: System, browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """By keyboard alone: an unknown key is asked for again, a known one opens what it is for and says what it is not for."""
+    keys = tmp_path / "keys.yaml"
+    keys.write_text(f"- {{name: page, sha256: {sha256(b'open sesame').hexdigest()}, scopes: [feed, clips]}}\n")
+    with _served(scored, ServingSettings(keys_file=keys)) as address:
+        browser.get(address)
+        for key, answer in (("guessed", "does not know that key"), ("open sesame", "")):
+            eventually(lambda: browser.execute_script("return document.activeElement.id") == "key", "a field that has the focus")
+            browser.switch_to.active_element.send_keys(key, Keys.ENTER)
+            eventually(lambda answer=answer: answer in browser.execute_script("return document.body.innerText"), answer)
+        eventually(lambda: len(_names(browser)) == 20, "twenty clips")
+        eventually(lambda: "of 10; 90 % interval" in _words(browser, "explanation"), "the explanation")
+        assert browser.find_element(By.ID, "connection").text == "live"
+        assert "this API key is not for operate" in _words(browser, "pipeline")
+        assert browser.find_elements(By.TAG_NAME, "dialog") == []
+        browser.refresh()
+        eventually(lambda: len(_names(browser)) == 20, "twenty clips without being asked again")
+        assert browser.execute_script("return localStorage.length") == 0

@@ -11,10 +11,10 @@ from tests.integration.running import eventually
 from tests.integration.test_cli import Terminal
 
 _README = Path(__file__).parents[2] / "README.md"
-_STAY = ("up", "worker", "serve")
+STAY = ("up", "worker", "serve")
 
 
-def _commands() -> list[list[str]]:
+def readme_commands() -> list[list[str]]:
     """Return the `highlights` commands of the sections to be typed, but the rebuild, which wants no worker (test_recovery.py)."""
     text, found = _README.read_text(), []
     for title in ("## Work with it", "## Bots, erasure, rebuilds"):
@@ -28,8 +28,8 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path: Path) -> None:
     """Each command ends well: those that stay, when they are asked to stop; the others by themselves."""
     terminal = Terminal(tmp_path)
     staying = []
-    for command in _commands():
-        if command[0] in _STAY:
+    for command in readme_commands():
+        if command[0] in STAY:
             ports = ["--kafka-port", "0", "--clickhouse-port", "0"] if command == ["up"] else []
             staying.append(terminal.start(*command, *ports))
             if command == ["up"]:

@@ -15,17 +15,24 @@ from fastapi.testclient import TestClient
 from schemas.clickhouse import HighlightRow
 from streams.feed import feed
 from streams.serving.api import create_api
+from streams.serving.ledgers import Ledgers
 from streams.serving.library import SLICES, Library
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
 
 
 @pytest.fixture
-def api(system: System) -> Iterator[TestClient]:
-    """The interface over a small library that a worker has scored."""
+def scored(system: System) -> System:
+    """A small library that a worker has scored."""
     system.start_worker()
     system.wait_for(system.send_simulated(5_000))
-    with TestClient(create_api(system.client, system.settings.serving)) as client:
+    return system
+
+
+@pytest.fixture
+def api(scored: System) -> Iterator[TestClient]:
+    """The interface over it."""
+    with TestClient(create_api(scored.client, scored.settings.serving)) as client:
         yield client
 
 
@@ -46,6 +53,55 @@ def test_serving(api: TestClient, system: System) -> None:
     assert (wrong.status_code, wrong.json()["parameter"]) == (422, "limit")
     assert api.get("/v1/videos/nobody/curve").status_code == api.get("/v1/clips/nobody:1").status_code == 404
     assert api.get("/v1/clips/x:99999999999").status_code == 422
+
+
+def _move(system: System, clip_id: str) -> None:
+    """Publish a clip anew, worth less than any other."""
+    video, _, index = clip_id.rpartition(":")
+    system.client.command(
+        "INSERT INTO clip_scores SELECT * REPLACE (version + 1 AS version, -9 AS worth, now64(3) AS published_at)"
+        " FROM clip_scores FINAL WHERE video_id = {video:String} AND clip_index = {index:UInt32}",
+        parameters={"video": video, "index": int(index)},
+    )
+
+
+def test_pages_hold_still_while_scores_move(api: TestClient, system: System) -> None:
+    """A cursor is of the ranking that the first page was of, whatever was published since; with another filter it is refused."""
+    whole = [item["clip_id"] for item in api.get("/v1/highlights?limit=6").json()["items"]]
+    first = api.get("/v1/highlights?limit=3")
+    assert api.get("/v1/highlights?limit=3", headers={"if-none-match": first.headers["etag"]}).status_code == 304
+    _move(system, whole[0])
+    eventually(lambda: api.get("/v1/highlights?limit=3").json()["items"][0]["clip_id"] == whole[1], "the move")
+    assert api.get("/v1/highlights?limit=3", headers={"if-none-match": first.headers["etag"]}).status_code == 200
+    cursor = first.json()["next"]
+    page = api.get(f"/v1/highlights?limit=3&cursor={cursor}").json()
+    assert [item["clip_id"] for item in page["items"]] == whole[3:]
+    refused = api.get(f"/v1/highlights?limit=3&per_video=1&cursor={cursor}")
+    assert (refused.status_code, refused.json()["parameter"]) == (422, "cursor")
+
+
+def test_a_cursor_whose_ranking_is_gone_is_told_so(scored: System) -> None:
+    """A server that keeps one ranking forgets the one before it."""
+    with TestClient(create_api(scored.client, ServingSettings(kept_snapshots=1))) as api:
+        first = api.get("/v1/highlights?limit=1").json()
+        _move(scored, first["items"][0]["clip_id"])
+        eventually(lambda: api.get("/v1/highlights?limit=1").json()["items"] != first["items"], "the move")
+        assert api.get("/v1/highlights?limit=1").json()["next"]
+        gone = api.get(f"/v1/highlights?limit=1&cursor={first['next']}")
+    assert (gone.status_code, gone.json()["parameter"]) == (410, "cursor")
+
+
+def test_other_origins_read_what_they_are_let(system: System) -> None:
+    """Pages of an origin that is set may read answers and their ETag, and send a key; those of others may not."""
+    with TestClient(create_api(system.client, ServingSettings(cors_origins="https://example.org"))) as api:
+        for origin, allowed in (("https://example.org", "https://example.org"), ("https://other.org", None)):
+            answer = api.get("/health/live", headers={"origin": origin})
+            assert answer.headers.get("access-control-allow-origin") == allowed
+        asked = {"origin": "https://example.org", "access-control-request-method": "GET"}
+        preflight = api.options(
+            "/v1/highlights", headers=asked | {"access-control-request-headers": "authorization,if-none-match"}
+        )
+        assert preflight.status_code == 200
 
 
 def test_a_video_id_may_hold_what_an_address_may_not(system: System) -> None:
@@ -121,7 +177,21 @@ def test_stream(system: System) -> None:
         assert (name, len(changed["items"])) == ("change", 3)
         assert changed["published_at"] > page["published_at"]
         assert changed["items"] != page["items"]
-    with TestClient(create_api(system.client, system.settings.serving)) as api:
+
+
+def test_pipeline(system: System) -> None:
+    """The pipeline's state is what is in ClickHouse, what waits in Kafka, and what was buried; without Kafka the first alone."""
+    worker = system.start_worker()
+    sent = system.send_simulated(2_000)
+    system.send_raw([(b"v1", b"no interaction")] * 3)
+    system.wait_for(sent + 3)
+    worker.terminate()
+    worker.wait(60)
+    waiting = system.send_simulated(700, seed=2)
+    with TestClient(create_api(system.client, system.settings.serving, Ledgers(system.settings))) as api:
         health = api.get("/v1/pipeline").json()
     assert health["clips"] == system.client.query("SELECT count() FROM fused_scores").result_rows[0][0]
     assert health["published_ago_s"] >= 0
+    assert health["progress"] == {"lag": waiting, "interactions": sent + 3, "dead_letters": {"invalid_json": 3}}
+    with TestClient(create_api(system.client, system.settings.serving)) as api:
+        assert api.get("/v1/pipeline").json()["progress"] is None

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import requests
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -14,9 +15,11 @@ from hypothesis import settings as examples
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from schemas.errors import ConfigurationError
+from streams.metrics import REGISTRIES, Process
 from streams.serving.api import create_api
+from streams.serving.feed import Page
 from streams.settings import ServingSettings
-from tests.integration.running import System
+from tests.integration.running import System, eventually
 from tests.integration.test_serving import served
 
 _EXCLUDED = [ignored_auth, positive_data_acceptance]  # no key is asked for here, and a cursor may be well formed and yet gone
@@ -59,6 +62,28 @@ def test_openapi(address: str) -> None:
             case.call_and_validate(excluded_checks=_EXCLUDED)
 
         keeps_it()
+
+
+def test_the_stream_keeps_the_contract(address: str) -> None:
+    """So does the stream: its first event is a page, a wrong parameter is a problem, and none stays open that nobody reads."""
+    (operation,) = schemathesis.openapi.from_url(f"{address}/openapi.json").include(path="/v1/stream").get_all_operations()
+
+    @examples(max_examples=40, derandomize=True, deadline=None, database=None)
+    @given(case=operation.ok().as_strategy())
+    def keeps_it(case: schemathesis.Case) -> None:
+        with requests.request(**case.as_transport_kwargs(base_url=address), stream=True, timeout=30) as answer:
+            kind = answer.headers["content-type"].partition(";")[0]
+            assert (answer.status_code, kind) in ((200, "text/event-stream"), (422, "application/problem+json"))
+            if answer.status_code == 200:
+                told = (line.partition(b": ")[2] for line in answer.iter_lines(1) if line.startswith((b"event", b"data")))
+                name, data = next(told), next(told)
+                assert name == b"snapshot"
+                Page.model_validate_json(data)
+            else:
+                assert answer.json()["parameter"]
+
+    keeps_it()
+    eventually(lambda: REGISTRIES[Process.FEED].get_sample_value("highlights_open_streams") == 0, "the end of all streams")
 
 
 def test_malformed(system: System) -> None:

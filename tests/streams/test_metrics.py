@@ -1,16 +1,18 @@
 """The list of metrics."""
 
-from prometheus_client import REGISTRY
+import pytest
 
-from streams.metrics import METRICS
+from streams.metrics import METRICS, REGISTRIES, Process
 
 
-def test_the_list_holds_every_metric_of_ours() -> None:
-    """What Prometheus reads of us is the list, with its meanings."""
-    exposed = {family.name: family for family in REGISTRY.collect() if family.name.startswith("highlights_")}
-    assert {metric.name.removesuffix("_total"): metric.meaning for metric in METRICS} == {
-        name: family.documentation for name, family in exposed.items()
-    }
+@pytest.mark.parametrize("process", Process)
+def test_the_list_holds_every_metric_of_ours(process: Process) -> None:
+    """What Prometheus reads of a process is its part of the list, with its meanings, and what every Python process has."""
+    families = list(REGISTRIES[process].collect())
+    exposed = {family.name: family.documentation for family in families if family.name.startswith("highlights_")}
+    listed = [metric for metric in METRICS if metric.process is process]
+    assert {metric.name.removesuffix("_total"): metric.meaning for metric in listed} == exposed
+    assert "process_resident_memory_bytes" in {family.name for family in families}
 
 
 def test_units_are_in_the_names() -> None:

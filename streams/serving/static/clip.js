@@ -1,6 +1,7 @@
 // A clip's explanation: what its score is made of.
 
-import { clock, count, element, get, heads, score, share } from "./words.js";
+import { get } from "./door.js";
+import { clock, count, element, heads, score, share } from "./words.js";
 
 const PARTS = ["supervised", "ranker", "behaviour"];
 const DEEDS = [

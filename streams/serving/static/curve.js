@@ -1,8 +1,9 @@
 // A video's curve: the score and its parts along the video, with the score's interval as a band.
 
 import uPlot from "./vendor/uplot.js";
+import { get } from "./door.js";
 import * as lanes from "./tags.js";
-import { address, CLIP_SECONDS, clock, element, get, heads, replaceKeepingFocus, score } from "./words.js";
+import { address, CLIP_SECONDS, clock, element, heads, replaceKeepingFocus, score } from "./words.js";
 
 // In the order in which they are drawn: the score comes last, on top.
 const LINES = [["supervised", "supervised_score"], ["ranker", "ranker_score"], ["behaviour", "behaviour_score"], ["score", "score"]];

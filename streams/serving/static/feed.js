@@ -1,27 +1,33 @@
 // The live feed: what the server says of the top, as it changes.
 
+import * as events from "./events.js";
 import { address, chosen, CLIP_SECONDS, clock, count, element, place, replaceKeepingFocus, score } from "./words.js";
 
 const SHOWN = 20;
 const AGAIN_AFTER_MS = 5000;
-let source;
-let waiting;
+let stop;
 let before = new Map();
 let first;
 
 export function follow(diverse, onState) {
-  clearTimeout(waiting);
-  source?.close();
+  stop?.abort();
+  stop = new AbortController();
   before = new Map();
-  source = new EventSource(`/v1/stream?limit=${SHOWN}${diverse ? "&per_video=1" : ""}`);
-  source.addEventListener("snapshot", (event) => show(JSON.parse(event.data).items, false));
-  source.addEventListener("change", (event) => show(JSON.parse(event.data).items, true));
-  source.onopen = () => onState("live", "live");
-  source.onerror = () => {
-    onState("lost", "connection lost, trying again");
-    // A browser asks again by itself when the line breaks, but not when the answer was a refusal.
-    if (source.readyState === EventSource.CLOSED) waiting = setTimeout(follow, AGAIN_AFTER_MS, diverse, onState);
-  };
+  keepFollowing(`/v1/stream?limit=${SHOWN}${diverse ? "&per_video=1" : ""}`, stop.signal, onState);
+}
+
+async function keepFollowing(path, signal, onState) {
+  while (!signal.aborted) {
+    let why = "connection lost";
+    try {
+      await events.follow(path, signal, () => onState("live", "live"), (name, page) => show(page.items, name === "change"));
+    } catch (error) {
+      if (!(error instanceof TypeError)) why = error.message; // a TypeError is the network's
+    }
+    if (signal.aborted) return;
+    onState("lost", `${why}, trying again`);
+    await new Promise((done) => { setTimeout(done, AGAIN_AFTER_MS); });
+  }
 }
 
 export function markCurrent(clipId) {

@@ -2,8 +2,9 @@
 
 import * as clip from "./clip.js";
 import * as curve from "./curve.js";
+import { get } from "./door.js";
 import * as feed from "./feed.js";
-import { address, chosen, count, element, get, place } from "./words.js";
+import { address, chosen, count, element, place } from "./words.js";
 
 const PIPELINE_EVERY_MS = 2000;
 let shownAt;
@@ -35,16 +36,28 @@ async function show() {
 }
 
 async function health() {
-  const told = await get("/v1/pipeline");
-  figures({
+  try {
+    const told = await get("/v1/pipeline");
+    figures({ ...served(told), ...(told.progress ? waiting(told.progress) : {}) });
+    return told.published_at;
+  } catch (error) {
+    figures({ pipeline: error.message });
+    return undefined;
+  }
+}
+
+function served(told) {
+  return {
     clips: count(told.clips), videos: count(told.videos), "rows a minute": count(told.rows_per_minute),
     published: told.published_ago_s === null ? "never" : `${Math.round(told.published_ago_s)} s ago`,
     ranker: told.releases[0]?.ranker_release ?? "none",
-  });
-  if (told.published_at === shownAt) return;
-  if (!isClip(chosen())) await chooseFirst();
-  await show();
-  shownAt = told.published_at;
+  };
+}
+
+function waiting(progress) {
+  const letters = Object.entries(progress.dead_letters).sort((one, other) => other[1] - one[1]);
+  const reasons = letters.map(([reason, number]) => `${count(number)} ${reason.replaceAll("_", " ")}`).join(", ");
+  return { waiting: count(progress.lag), "dead letters": reasons || "none" };
 }
 
 function figures(values) {
@@ -57,11 +70,17 @@ async function chooseFirst() {
   if (items.length) history.replaceState(null, "", address(items[0].clip_id));
 }
 
+// Whoever may not see the pipeline sees clips all the same.
 async function watch() {
-  try {
-    await health();
-  } catch {
-    figures({ pipeline: "does not answer" });
+  const publishedAt = await health();
+  if (publishedAt === undefined || publishedAt !== shownAt) {
+    try {
+      if (!isClip(chosen())) await chooseFirst();
+      await show();
+      shownAt = publishedAt;
+    } catch (error) {
+      state("lost", error.message);
+    }
   }
   setTimeout(watch, PIPELINE_EVERY_MS);
 }

@@ -54,9 +54,3 @@ export function address(clipId) {
 export function chosen() {
   return decodeURIComponent(location.hash.slice(1));
 }
-
-export async function get(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error((await response.json()).detail);
-  return response.json();
-}
