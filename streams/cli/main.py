@@ -35,27 +35,27 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(exclusions.app, name="exclusions")
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(retraining.app, name="releases")
-app.add_typer(exporting.app, name="export")
-app.command()(retraining.retrain)
-app.command()(retraining.pairs)
-app.command()(extracting.extract)
-app.command()(supervised.train_supervised)
-app.command()(supervised.score)
-app.command()(supervised.cast)
-evaluate.app.command()(evaluate_ranking.ranking)
-evaluate.app.command()(evaluate_supervised.label_distribution)
-evaluate.app.command()(evaluate_supervised.tags)
-evaluate.app.command()(evaluate_supervised.multitask)
-evaluate.app.command()(evaluate_fusion.fusion)
+_RUN, _LOOK, _LEARN, _OPERATE = "Run it", "Look at it", "Learn from it", "Keep it right"
+"""What people want of it, in the order of the help."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
+def demo(
+    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 800_000,
+    videos: Annotated[int, typer.Option(min=1, help="Size of the library.")] = 400,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    page: Annotated[
+        bool | None, typer.Option(help="Serve the page at the end, until Ctrl-C.", show_default="if there is a terminal")
+    ] = None,
+) -> None:
+    """Run the whole system on simulated viewers, train a ranker on what they did, show the feed, and serve the page."""
+    wanted = sys.stdout.isatty() if page is None else page
+    demonstration.demo(load_settings(), events=events, videos=videos, seed=seed, page=wanted)
+
+
+@app.command(rich_help_panel=_RUN)
 def up(
     kafka_port: Annotated[int, typer.Option(help="Port of Kafka on 127.0.0.1; 0 takes a free one.")] = KAFKA_PORT,
     clickhouse_port: Annotated[
@@ -66,7 +66,7 @@ def up(
     embedded.up(load_settings(), kafka_port, clickhouse_port)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def worker(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="First compute the state again from the topics. No other worker may run.")
@@ -84,7 +84,7 @@ def worker(
     run_worker(settings)
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def replay(
     source: Annotated[replaying.Source, typer.Option(help="Where the interactions come from.")] = replaying.Source.SIMULATE,
     file: Annotated[
@@ -116,7 +116,7 @@ def replay(
         console.print(f"sent {result['interactions']:,} interactions in {result['seconds']:.1f} s")
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def adapt(
     source: Annotated[EventSource, typer.Option(help="Whose events they are.")],
     topic: Annotated[str, typer.Option("--from", help="Topic that has them, one JSON object a message.")],
@@ -134,7 +134,7 @@ def adapt(
         console.print(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in result.items()))
 
 
-@app.command()
+@app.command(rich_help_panel=_LOOK)
 def feed(
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many clips.")] = 20,
     tag: Annotated[str, typer.Option(help="Only clips with this tag.")] = "",
@@ -154,7 +154,7 @@ def feed(
         console.print("no clip has a score yet" + (" that fits --tag and --video" if tag or video else ": is a worker running?"))
 
 
-@app.command()
+@app.command(rich_help_panel=_LOOK)
 def explain(
     clip_id: Annotated[str, typer.Argument(help="VIDEO_ID:CLIP_INDEX, as `highlights feed` shows it.")],
     json: JsonOption = False,
@@ -170,7 +170,7 @@ def explain(
         console.print(explanation_table(explanation))
 
 
-@app.command()
+@app.command(rich_help_panel=_RUN)
 def serve() -> None:
     """Serve the page and the feed over HTTP, until SIGTERM or Ctrl-C: `curl http://127.0.0.1:8600/v1/highlights?limit=5`."""
     from streams import clickhouse
@@ -180,7 +180,7 @@ def serve() -> None:
     run_server(clickhouse.connect(settings.clickhouse), settings)
 
 
-@app.command()
+@app.command(rich_help_panel=_OPERATE)
 def audit(json: JsonOption = False) -> None:
     """Compute everything again from the topics, and compare: counts, state, ClickHouse. Exit status 1 on any difference."""
     from streams import clickhouse
@@ -199,7 +199,7 @@ def audit(json: JsonOption = False) -> None:
     raise typer.Exit(1 if result.differences else 0)
 
 
-@app.command()
+@app.command(rich_help_panel=_OPERATE)
 def doctor(json: JsonOption = False) -> None:
     """Look at everything that may be wrong, and say the command that mends it. Exit status 1 when anything is bad.
 
@@ -209,7 +209,7 @@ def doctor(json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=_OPERATE)
 def ddl(
     cluster: Annotated[str, typer.Option(help="Name of the cluster, as in system.clusters.")],
 ) -> None:
@@ -223,18 +223,28 @@ def ddl(
     sys.stdout.write("".join(f"{statement};\n\n" for statement in cluster_statements(cluster)))
 
 
-@app.command()
-def demo(
-    events: Annotated[int, typer.Option(min=1_000, help="About how many interactions.")] = 800_000,
-    videos: Annotated[int, typer.Option(min=1, help="Size of the library.")] = 400,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
-    page: Annotated[
-        bool | None, typer.Option(help="Serve the page at the end, until Ctrl-C.", show_default="if there is a terminal")
-    ] = None,
-) -> None:
-    """Run the whole system on simulated viewers, train a ranker on what they did, show the feed, and serve the page."""
-    wanted = sys.stdout.isatty() if page is None else page
-    demonstration.demo(load_settings(), events=events, videos=videos, seed=seed, page=wanted)
+for _command in (
+    retraining.retrain,
+    retraining.pairs,
+    extracting.extract,
+    supervised.train_supervised,
+    supervised.score,
+    supervised.cast,
+):
+    app.command(rich_help_panel=_LEARN)(_command)
+app.add_typer(retraining.app, name="releases", rich_help_panel=_LEARN)
+app.add_typer(exporting.app, name="export", rich_help_panel=_LEARN)
+app.add_typer(evaluate.app, name="evaluate", rich_help_panel=_LEARN)
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=_OPERATE)
+app.add_typer(exclusions.app, name="exclusions", rich_help_panel=_OPERATE)
+for _evaluation in (
+    evaluate_ranking.ranking,
+    evaluate_supervised.label_distribution,
+    evaluate_supervised.tags,
+    evaluate_supervised.multitask,
+    evaluate_fusion.fusion,
+):
+    evaluate.app.command()(_evaluation)
 
 
 def main() -> None:
