@@ -12,7 +12,6 @@ from scoring.supervised.clips import LabelledClips
 _TEST_VIDEOS = 0.25
 _LEAST_OPINIONS = 5
 _LEAST_SHARE = 0.01
-_LEAST_WATCHERS = 3
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,7 @@ def watched_set(opinions: ViewerOpinions) -> LabelledSet:
     """Return clips whose features are who watched them, whose score is what the others think, and whose tags are given.
 
     Half of the viewers tell by watching alone, the other half by their opinions: no viewer is on both sides. Tags are those
-    features that are yes or no, where at least one clip in a hundred has them. Clips that too few have an opinion of have tags
-    but no score, if three watched them.
+    features that are yes or no, where at least one clip in a hundred has them.
 
     Raises:
         ValueError: the viewers did not choose, or there are no such tags, or too few opinions.
@@ -67,8 +65,7 @@ def watched_set(opinions: ViewerOpinions) -> LabelledSet:
         watched, {"watched": watched.shape[1]}, *scores, opinions.features[:, columns], names,
         _videos(opinions),
     )  # fmt: skip
-    told = clips.scored | (watched.sum(axis=1) >= _LEAST_WATCHERS)
-    return LabelledSet(opinions.name, clips.take(clips.tagged & told), None)
+    return LabelledSet(opinions.name, clips.take(clips.scored & clips.tagged), None)
 
 
 def _videos(opinions: ViewerOpinions) -> NDArray[np.int64]:

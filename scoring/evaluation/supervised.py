@@ -38,10 +38,6 @@ _BETTER: Final = {SQUARED_ERROR: -1.0, PRECISION: 1.0}
 """Metrics that are compared, and the sign of better."""
 _SIZES: Final = ((64, 0.5, 0.05), (128, 0.3, 0.05), (256, 0.5, 0.05), (512, 0.6, 1.0))
 """Hidden units, dropout and weight decay that are tried."""
-ONE_SIZE: Final = SupervisedConfig(hidden=512, embedding=64, latent=16, clips_per_step=256, learning_rate=2e-3)
-"""Of every extractor where parameters are compared."""
-_HELD_BACK: Final = ((0.5, 0.05), (0.6, 1.0))
-"""Dropout and weight decay that are tried at one size."""
 
 
 @dataclass(frozen=True)
@@ -83,26 +79,19 @@ def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
 def multitask(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     """Compare one extractor for both tasks with a network for each."""
     methods = [
-        Method("two networks", _of_one_size(), _apart),
-        Method("shared, tasks alike", _of_one_size(balanced=False), _one),
-        Method("shared, weighed by noise", _of_one_size(), _one),
+        Method("two networks", _configs(), _apart),
+        Method("shared, tasks alike", _configs(balanced=False), _one),
+        Method("shared, weighed by noise", _configs(), _one),
     ]
     notes = (
         "two networks: one for the score and one for the tags, each with its own choice among the same settings.",
-        "parameters: all that are learned, those included that only training needs. Every extractor has the same size.",
+        "parameters: all that are learned, those included that only training needs.",
     )
     return compare("One extractor for scores and tags", sets, methods, seeds, (SQUARED_ERROR, PRECISION, PARAMETERS), notes, told)
 
 
 def _configs(**fixed: Any) -> list[SupervisedConfig]:
-    return [
-        SupervisedConfig(hidden=hidden, embedding=hidden, dropout=dropout, weight_decay=decay, **fixed)
-        for hidden, dropout, decay in _SIZES
-    ]
-
-
-def _of_one_size(**fixed: Any) -> list[SupervisedConfig]:
-    return [replace(ONE_SIZE, dropout=dropout, weight_decay=decay, **fixed) for dropout, decay in _HELD_BACK]
+    return [SupervisedConfig(hidden=hidden, dropout=dropout, weight_decay=decay, **fixed) for hidden, dropout, decay in _SIZES]
 
 
 def _one(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int) -> list[SupervisedModel]:

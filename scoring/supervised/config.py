@@ -12,8 +12,6 @@ class SupervisedConfig:
     score_head: ScoreHead | None = ScoreHead.DISTRIBUTION
     tag_head: TagHead | None = TagHead.CORRELATED
     hidden: int = 256
-    embedding: int = 256
-    """Columns that the extractor gives the heads."""
     latent: int = 32
     dropout: float = 0.5
     expectation_weight: float = 0.0

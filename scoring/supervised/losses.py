@@ -40,7 +40,7 @@ class ScoreLoss:
         return torch.log(targets.mean(dim=0) + 1e-3)
 
     def __call__(self, network: SupervisedNetwork, embedding: Tensor, rows: Tensor) -> Tensor:
-        """Return the loss of k scored rows with embedding [k, columns]."""
+        """Return the loss of k scored rows with embedding [k, hidden]."""
         out: Tensor = network.score(embedding)
         if self._head is ScoreHead.REGRESSION:
             return mse_loss(out[:, 0], self._mean[rows])
@@ -68,7 +68,7 @@ class TagLoss:
         return torch.logit(frequency.clamp(1e-3, 1 - 1e-3))
 
     def __call__(self, network: SupervisedNetwork, embedding: Tensor, rows: Tensor) -> Tensor:
-        """Return the loss of k tagged rows with embedding [k, columns]."""
+        """Return the loss of k tagged rows with embedding [k, hidden]."""
         tags = self._tags[rows]
         loss = binary_cross_entropy_with_logits(network.tags(embedding), tags)
         if not network.correlated:

@@ -39,8 +39,6 @@ class SupervisedShape:
     score_head: ScoreHead | None
     tag_head: TagHead | None
     hidden: int = 128
-    embedding: int = 128
-    """What the heads read. They are as wide as it, so a narrow one leaves nearly all weights to the extractor."""
     latent: int = 32
     bins: int = 41
     dropout: float = 0.3
@@ -50,23 +48,23 @@ class SupervisedNetwork(nn.Module):
     """Extractor, and the heads on it.
 
     Shapes:
-        inputs [n, columns + groups] -> embedding [n, embedding] -> score logits [n, bins] or [n, 1]; tag logits [n, tags].
+        inputs [n, columns + groups] -> embedding [n, hidden] -> score logits [n, bins] or [n, 1]; tag logits [n, tags].
     """
 
     def __init__(self, shape: SupervisedShape) -> None:
         super().__init__()
         self.extract = nn.Sequential(
             nn.Dropout(shape.dropout / 2), nn.Linear(sum(shape.groups) + len(shape.groups), shape.hidden), nn.ReLU(),
-            nn.Dropout(shape.dropout), nn.Linear(shape.hidden, shape.embedding), nn.ReLU(), nn.Dropout(shape.dropout),
+            nn.Dropout(shape.dropout), nn.Linear(shape.hidden, shape.hidden), nn.ReLU(), nn.Dropout(shape.dropout),
         )  # fmt: skip
         if shape.score_head:
-            self.score = nn.Linear(shape.embedding, 1 if shape.score_head is ScoreHead.REGRESSION else shape.bins)
+            self.score = nn.Linear(shape.hidden, 1 if shape.score_head is ScoreHead.REGRESSION else shape.bins)
         if shape.tag_head:
-            self.tags = nn.Linear(shape.embedding, shape.tags)
+            self.tags = nn.Linear(shape.hidden, shape.tags)
         if shape.tag_head is TagHead.CORRELATED:
-            self.encode_features = nn.Linear(shape.embedding, shape.latent)
+            self.encode_features = nn.Linear(shape.hidden, shape.latent)
             self.encode_tags = nn.Sequential(
-                nn.Linear(shape.tags, shape.embedding), nn.ReLU(), nn.Linear(shape.embedding, shape.latent)
+                nn.Linear(shape.tags, shape.hidden), nn.ReLU(), nn.Linear(shape.hidden, shape.latent)
             )
             self.decode = nn.Linear(shape.latent, shape.tags)
         self.correlated = shape.tag_head is TagHead.CORRELATED

@@ -85,7 +85,7 @@ def with_cross_fitted_reliability(
 
     A few held-out videos say little: what is wrong with one clip of a video is wrong with the next.
     """
-    rng = np.random.default_rng(seed)
+    rng, clips = np.random.default_rng(seed), clips.take(_labelled(clips, model.shape))
     videos = rng.permutation(np.unique(clips.video))
     folds = [part for part in np.array_split(videos, _FOLDS) if len(part)]
     judged, outputs = [], []
@@ -104,7 +104,7 @@ def _shape(clips: LabelledClips, config: SupervisedConfig) -> SupervisedShape:
     if not score_head and not tag_head:
         raise ValueError("no clip has a score or tags: there is nothing to learn")
     return SupervisedShape(
-        tuple(clips.groups.values()), len(clips.tag_names), score_head, tag_head, config.hidden, config.embedding, config.latent,
+        tuple(clips.groups.values()), len(clips.tag_names), score_head, tag_head, config.hidden, config.latent,
         dropout=config.dropout,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from scoring.supervised.quality import macro_average_precision, squared_error
 from scoring.supervised.training import best_of, train, with_cross_fitted_reliability
 from tests.scoring.supervised.planted import planted
 
-_SMALL = SupervisedConfig(hidden=32, embedding=32, latent=4, dropout=0.1, learning_rate=5e-3, most_epochs=25, patience=25)
+_SMALL = SupervisedConfig(hidden=32, latent=4, dropout=0.1, learning_rate=5e-3, most_epochs=25, patience=25)
 _TEST = planted(seed=1)
 
 

@@ -133,20 +133,6 @@ def test_no_viewer_tells_both_features_and_scores(tmp_path: Path) -> None:
     assert one.features.shape[1] == 20
 
 
-def test_a_film_that_three_watched_has_tags_without_a_score(tmp_path: Path) -> None:
-    """Two tasks learn from all that is known: too few ratings make no score, and leave the genres."""
-    from scoring.evaluation.labelled import watched_set
-
-    _small_world(tmp_path)
-    ratings = tmp_path / "movielens" / "ratings.csv"
-    ratings.write_text(ratings.read_text() + "\n0,60,3,0\n2,60,3,0\n4,60,3,0\n0,61,3,0\n")
-    movies = tmp_path / "movielens" / "movies.csv"
-    movies.write_text(movies.read_text() + "\n60,Watched by three (2000),Drama\n61,Watched once (2000),Drama")
-    clips = watched_set(read_movielens(tmp_path)).clips
-    assert (~clips.scored).sum() == 1
-    assert clips.tagged.all()
-
-
 def test_two_tasks_need_opinions(tmp_path: Path) -> None:
     """Fewer than five viewers on the other side are refused in one line."""
     from scoring.evaluation.labelled import watched_set

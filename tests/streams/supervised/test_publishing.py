@@ -23,7 +23,7 @@ _CLIPS = planted(videos=12)
 @pytest.fixture(scope="module")
 def model() -> SupervisedModel:
     """A model that has learned little."""
-    return train(_CLIPS, SupervisedConfig(hidden=8, embedding=8, latent=2, most_epochs=2), 1)
+    return train(_CLIPS, SupervisedConfig(hidden=8, latent=2, most_epochs=2), 1)
 
 
 def _rows(video_ids: str) -> ClipRows:
