@@ -23,9 +23,10 @@ from tests.integration.running import START_MS, System, eventually
 
 @pytest.fixture
 def scored(system: System) -> System:
-    """A small library that a worker has scored."""
+    """A small library that a worker has scored, which is gone: nothing is published but by a test."""
     system.start_worker()
     system.wait_for(system.send_simulated(5_000))
+    system.forget_workers()
     return system
 
 
