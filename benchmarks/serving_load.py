@@ -102,7 +102,10 @@ def _measure(settings: Settings, client: Client, rate: int, seconds: int, sendin
     worker, server = start_worker(settings, _WORKER_CORE), _start_server(settings)
     sender.start()
     try:
-        prepared.wait()
+        while not prepared.wait(1.0):
+            if not sender.is_alive():
+                message = "the sender has ended before it had anything to send; what it said is above"
+                raise RuntimeError(message)
         found = asyncio.run(_watch(settings, rate, seconds, go))
         found["server_mib"] = round(psutil.Process(server.pid).memory_info().rss / 2**20)
     finally:
