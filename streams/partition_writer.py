@@ -47,7 +47,11 @@ class PartitionWriter:
         )
         self._is_void = False
         self._is_committing = False
-        self._call(self._producer.init_transactions, _TIMEOUT_S)
+        try:
+            self._call(self._producer.init_transactions, _TIMEOUT_S)
+        except DeliveryError as error:
+            message = f"Kafka does not answer while partition {partition} is taken over: {error}"
+            raise DeliveryError(message) from error
 
     def begin(self) -> bool:
         """Begin a transaction. False when the one before is written, and only its commit is still to be confirmed."""

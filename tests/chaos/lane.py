@@ -128,7 +128,8 @@ class Lane:
 
     def _lost_workers(self) -> list[str]:
         """Return what workers said that ended though nothing was done to them."""
-        lost = [worker for worker in self._workers if worker.status is not None and not _came_too_early(worker)]
+        ended = [worker for worker in self._workers if worker.status is not None]
+        lost = [worker for worker in ended if not _came_too_early(worker) and not _asks_to_be_started_again(worker)]
         self._workers = [worker for worker in self._workers if worker.status is None]
         if not self._workers and not lost:
             self._workers.append(self._forge.start(self._worker_settings))
@@ -170,6 +171,15 @@ def _patiently(make: Callable[[], System]) -> System:
 def _came_too_early(worker: ForkedWorker) -> bool:
     """Return whether a worker has ended as it should where a server does not answer at its start: whoever runs it tries again."""
     return "partitions ready" not in worker.said and "does not answer" in worker.said
+
+
+def _asks_to_be_started_again(worker: ForkedWorker) -> bool:
+    """Return whether Kafka's client has given up, as it may when a broker dies while a transaction ends.
+
+    Only a new client can go on, and not in the same worker: it would turn away a successor, and write older state over newer. So
+    the worker ends, says so, and whoever runs it starts it again.
+    """
+    return worker.status == 1 and "cannot write partition" in worker.said and "Start the worker again" in worker.said
 
 
 def _broke_for_nobody(plan: Sabotage, worker: ForkedWorker) -> bool:
