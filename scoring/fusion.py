@@ -21,12 +21,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import poch
 
 from schemas.compiled import compiled
 from schemas.interactions import PLAY
 from schemas.limits import MAX_SCORE
-from scoring.gamma_ratio import mean_cube_root, mean_cube_root_of
+from scoring.gamma_ratio import cube_root_moments, mean_cube_root_of
 from scoring.rates import SIGNAL_KINDS, RatePrior, position_bin
 
 Floats = NDArray[np.float64]
@@ -46,7 +45,6 @@ _MISFIT = 1.0 - _CORRELATION**2
 _NOTHING_KNOWN_SD: Final = 2.5
 _CELEBRITY_BONUS: Final = 1.0
 _SMALLEST_SD: Final = 0.05
-_TWO_THIRDS: Final = 2.0 / 3.0
 
 
 class Signals(NamedTuple):
@@ -171,9 +169,8 @@ def _usual_rates(prior: RatePrior) -> Floats:
     of the cube roots, and the variances.
     """
     yes, no = prior.mean * prior.strength[:, None], (1.0 - prior.mean) * prior.strength[:, None]
-    root_yes, root_no = mean_cube_root(yes), mean_cube_root(no)
-    variances = poch(yes, _TWO_THIRDS) - root_yes**2, poch(no, _TWO_THIRDS) - root_no**2
-    return np.stack([yes, no, root_yes, root_no, *variances], axis=-1)
+    (root_yes, variance_yes), (root_no, variance_no) = cube_root_moments(yes), cube_root_moments(no)
+    return np.stack([yes, no, root_yes, root_no, variance_yes, variance_no], axis=-1)
 
 
 @compiled

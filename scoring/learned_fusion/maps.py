@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +44,8 @@ def fit_map(values: Floats, labels: Floats, weight: Floats) -> MonotoneMap:
         labels: [n] on 0-10.
         weight: [n] how much each clip counts, above 0.
     """
+    from scipy.optimize import isotonic_regression  # workers use maps, and start half a second sooner without it
+
     order = np.argsort(values, kind="stable")
     bins = [part for part in np.array_split(order, KNOTS) if len(part)]
     means = [[np.average(column[part], weights=weight[part]) for part in bins] for column in (values, labels)]
