@@ -141,7 +141,7 @@ def _send(kafka: KafkaSettings, rate: float, seconds: float, videos: int, go: An
     take_cores(CORES[:-1] or CORES)
     source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=START_MS)
     publish_supervised(source.supervised_messages(), kafka)
-    batches = list(prepare_batches(source, kafka.interactions_partitions))
+    batches = list(prepare_batches(source, kafka))
     producer, topic = VerifiedProducer(kafka), topic_name(kafka, INTERACTIONS)
     _send_mark(producer, topic, "ahead")
     producer.verify()

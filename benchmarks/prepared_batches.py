@@ -24,6 +24,8 @@ from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 from numpy.typing import NDArray
 
+from schemas.topics import INTERACTIONS
+from streams.kafka import partition_counts, topic_name
 from streams.replay.simulate import SimulateSource
 from streams.settings import KafkaSettings
 
@@ -65,8 +67,9 @@ class PreparedBatch:
         return bytes(header) + records
 
 
-def prepare(source: SimulateSource, partitions: int) -> Iterator[PreparedBatch]:
-    """Yield the interactions of a source; what does not fill a batch at the end is left out."""
+def prepare(source: SimulateSource, kafka: KafkaSettings) -> Iterator[PreparedBatch]:
+    """Yield the interactions of a source by the topic's partitions; what does not fill a batch at the end is left out."""
+    partitions = partition_counts(kafka)[topic_name(kafka, INTERACTIONS)]
     gathered: defaultdict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
     count = 0
     for batch in source.batches():

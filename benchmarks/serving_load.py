@@ -218,7 +218,7 @@ def _send(kafka: KafkaSettings, rate: int, videos: int, seconds: int, prepared: 
     """Send at a rate, each message with the time of its sending."""
     source = SimulateSource(seed=1, events=rate * seconds, videos=videos, start_ms=START_MS)
     publish_supervised(source.supervised_messages(), kafka)
-    batches = list(prepare_batches(source, kafka.interactions_partitions))
+    batches = list(prepare_batches(source, kafka))
     prepared.set()
     go.wait()
     asyncio.run(send_at_rate(kafka, topic_name(kafka, INTERACTIONS), batches, rate, lambda _: None))
