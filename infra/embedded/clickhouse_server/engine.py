@@ -174,7 +174,7 @@ class Engine:
 
     def let_merge(self, wanted: bool) -> None:
         """Hold background merges, or let them go on."""
-        self._anchor.query(f"SYSTEM {'START' if wanted else 'STOP'} MERGES", "TabSeparated", {})
+        self._anchor.query("SYSTEM START MERGES" if wanted else "SYSTEM STOP MERGES", "TabSeparated", {})
 
     def close(self) -> None:
         """Close the engine and let others have the folder."""
