@@ -28,8 +28,15 @@ def _digest_of_sources() -> str:
 os.environ["NUMBA_CACHE_DIR"] = str(user_cache_path("highlights") / "numba" / _digest_of_sources())
 numba.config.reload_config()
 
-compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True)
-"""Compile a function when it is first called, and keep the result. It lets other threads of Python go on, as the fetcher."""
+compiled: Callable[..., Any] = numba.njit(cache=True, nogil=True, _nrt=False)
+"""Compile a function when it is first called, and keep the result. It lets other threads of Python go on, as the fetcher.
 
-inlined: Callable[..., Any] = numba.njit(inline="always")
+It may make no array and hold no object: nothing counts references to the arrays that it is given, as numba does otherwise, with
+an atomic operation wherever one is taken out of a tuple. That was half of the time of reading a message.
+"""
+
+compiled_counting: Callable[..., Any] = numba.njit(cache=True, nogil=True)
+"""The same for functions that make arrays or draw from a generator of random numbers: references are counted."""
+
+inlined: Callable[..., Any] = numba.njit(inline="always", _nrt=False)
 """Compile a small function into its callers."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.compiled import compiled
+from schemas.compiled import compiled_counting
 from schemas.errors import ConfigurationError
 from schemas.hashing import mix
 from schemas.limits import MAX_SCORE, MAX_TIME_MS
@@ -143,7 +143,7 @@ def _events_of(block: Block, people: _People, salt: np.uint64) -> NDArray[np.voi
     return run_sessions(run, len(block.starts_at_ms))
 
 
-@compiled
+@compiled_counting
 def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):  # type: ignore[no-untyped-def]
     """Run sessions `done`... of a block; returns the number done when the log is full or all are."""
     for index in range(done, len(starts_at_ms)):
@@ -174,7 +174,7 @@ def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):  # 
     return len(starts_at_ms)
 
 
-@compiled
+@compiled_counting
 def _add_noise(rng, felt, cell_ms):  # type: ignore[no-untyped-def]
     """Add a first-order autoregressive process of standard deviation _EXTRA_SPREAD."""
     keep = np.exp(-cell_ms / _EXTRA_MEMORY_MS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from schemas.compiled import compiled
+from schemas.compiled import compiled_counting
 
 _SHORTEST_DELAY_MS = 40
 _TYPICAL_DELAY_MS = 400.0
@@ -13,7 +13,7 @@ _TWICE_CHANCE = 0.004
 _TYPICAL_RETRY_MS = 5_000.0
 
 
-@compiled
+@compiled_counting
 def deliver(rng, log, first):  # type: ignore[no-untyped-def]
     """Set the arrival of a session's events, rows `first`... of the log, and add those that arrive a second time.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from schemas.compiled import compiled, inlined
+from schemas.compiled import compiled_counting, inlined
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from scoring.simulation.event_log import MOST_EVENTS_OF_A_SESSION, write
 
@@ -68,7 +68,7 @@ def _seek(log, sitting, at_ms, from_ms, to_ms):  # type: ignore[no-untyped-def]
         write(log, sitting, FAST_FORWARD if to_ms > from_ms else REWIND, at_ms, from_ms, to_ms)
 
 
-@compiled
+@compiled_counting
 def _best_of_memory(felt, cell_ms, position_ms):  # type: ignore[no-untyped-def]
     """Return the most liked cell of the last `_MEMORY_MS`, the latest of equals."""
     best = _cell_at(position_ms - _SHORTEST_LOOK_MS, cell_ms, len(felt))
@@ -79,7 +79,7 @@ def _best_of_memory(felt, cell_ms, position_ms):  # type: ignore[no-untyped-def]
     return best
 
 
-@compiled
+@compiled_counting
 def _rewind_target(rng, felt, cell_ms, position_ms):  # type: ignore[no-untyped-def]
     """Return the start of what was liked, more or less; at times only a few seconds back, to hear a word again."""
     if rng.random() < 0.1:
@@ -88,7 +88,7 @@ def _rewind_target(rng, felt, cell_ms, position_ms):  # type: ignore[no-untyped-
     return max(min(best * cell_ms + _between(rng, 0, cell_ms // 3 + 1), position_ms - 2_000), 0)
 
 
-@compiled
+@compiled_counting
 def _skip_target(rng, felt, cell_ms, position_ms, habits):  # type: ignore[no-untyped-def]
     """Return where the dull part ends, for who looks at the preview pictures, or some way ahead."""
     if rng.random() < 0.6:
@@ -98,7 +98,7 @@ def _skip_target(rng, felt, cell_ms, position_ms, habits):  # type: ignore[no-un
     return position_ms + 10_000 + np.int64(rng.exponential(15_000.0))
 
 
-@compiled
+@compiled_counting
 def _share_range(rng, felt, cell_ms, position_ms, length_ms):  # type: ignore[no-untyped-def]
     """Return (from, to) around the best moment of late: as far as it is nearly as good, with unsteady edges."""
     peak = _best_of_memory(felt, cell_ms, position_ms)
@@ -113,7 +113,7 @@ def _share_range(rng, felt, cell_ms, position_ms, length_ms):  # type: ignore[no
     return from_ms, max(to_ms, from_ms + 1)
 
 
-@compiled
+@compiled_counting
 def _search(rng, length_ms, log, sitting, at_ms, position_ms):  # type: ignore[no-untyped-def]
     """Seek about in a burst; returns the clock and the position where watching goes on."""
     for _ in range(_between(rng, 3, 8)):
@@ -128,7 +128,7 @@ def _search(rng, length_ms, log, sitting, at_ms, position_ms):  # type: ignore[n
     return at_ms, target_ms
 
 
-@compiled
+@compiled_counting
 def watch(rng, felt, cell_ms, length_ms, habits, heartbeat_ms, start_ms, end_ms, entry_ms, sitting, log):  # type: ignore[no-untyped-def]
     """Watch one video once.
 
@@ -194,7 +194,7 @@ def watch(rng, felt, cell_ms, length_ms, habits, heartbeat_ms, start_ms, end_ms,
     return at
 
 
-@compiled
+@compiled_counting
 def spam(rng, length_ms, start_ms, end_ms, sitting, log):  # type: ignore[no-untyped-def]
     """Share ranges of one video anywhere in it, faster than any person: a machine."""
     at = start_ms

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.compiled import compiled
+from schemas.compiled import compiled_counting
 from schemas.errors import ConfigurationError
 from schemas.hashing import mix
 from schemas.limits import CLIP_SECONDS
@@ -132,7 +132,7 @@ def _events_of(block: Block, world: _World, end_ms: int, salt: np.uint64) -> NDA
     return run_sessions(run, len(block.starts_at_ms))
 
 
-@compiled
+@compiled_counting
 def _run(rng, world, habits, starts_at_ms, first_session, done, end_ms, salt, log):  # type: ignore[no-untyped-def]
     """Run sessions `done`... of a block; returns the number done when the log is full or all are."""
     for index in range(done, len(starts_at_ms)):
@@ -151,7 +151,7 @@ def _run(rng, world, habits, starts_at_ms, first_session, done, end_ms, salt, lo
     return len(starts_at_ms)
 
 
-@compiled
+@compiled_counting
 def _sit(rng, world, habits, viewer, session_id, viewer_id, at, end_ms, log):  # type: ignore[no-untyped-def]
     """Watch a video, perhaps others after it."""
     patience = world.patience[viewer]
@@ -179,12 +179,12 @@ def _sit(rng, world, habits, viewer, session_id, viewer_id, at, end_ms, log):  #
             break
 
 
-@compiled
+@compiled_counting
 def _popular_video(rng, world):  # type: ignore[no-untyped-def]
     return world.video_by_rank[np.searchsorted(world.popularity, rng.random(), side="right")]
 
 
-@compiled
+@compiled_counting
 def _liked_video(rng, world, viewer):  # type: ignore[no-untyped-def]
     """Return one of two popular videos: that of the category which the viewer likes better."""
     one, other = _popular_video(rng, world), _popular_video(rng, world)
@@ -192,7 +192,7 @@ def _liked_video(rng, world, viewer):  # type: ignore[no-untyped-def]
     return one if taste[world.category[one]] >= taste[world.category[other]] else other
 
 
-@compiled
+@compiled_counting
 def _felt(rng, world, viewer, video):  # type: ignore[no-untyped-def]
     """Return what a viewer feels about each clip: its appeal, the viewer's taste, and a mood of the moment."""
     first, after = world.first_clip[video], world.first_clip[video + 1]
