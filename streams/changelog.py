@@ -13,6 +13,7 @@ as it stood at the ledger's offset, and replay from there makes the same bits.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.byte_column import ByteColumn
 from schemas.errors import StateError
 from schemas.exclusions import Excluded, ExclusionKind
 from schemas.fusion import FusionRelease
+from schemas.packing import pack, unpack
 from scoring.rates import RatePrior
 from scoring.statistics.pages import PAGE_DTYPE, Pages
 from scoring.statistics.sessions import SESSION_DTYPE
@@ -34,13 +37,20 @@ BLOCK_OFFSETS: Final = 1 << 16
 _SEGMENT_KEY = struct.Struct(">cQI")
 _EXCLUSION_KEY = struct.Struct(">cBQ")
 _PART_RECORDS: Final = 8_192
-_RECORD_VERSION: Final = 1
-_VERSION_BYTE = bytes([_RECORD_VERSION])
-_PAGE_VERSION: Final = 2
-"""2 has the ranker's scores; 1 is still read."""
+_EXCLUSION_VALUE = b"\1"
+_SEGMENT_VERSION: Final = 2
+"""2 is packed; 1 is still read."""
+_SEGMENT_HEAD = struct.Struct("<BI")
+"""Version, number of session records."""
+_PAGE_VERSION: Final = 3
+"""2 has the ranker's scores, 3 is packed; 1 and 2 are still read."""
 _FIRST_PAGE_DTYPE: Final = np.dtype(
     [(name, PAGE_DTYPE[name]) for name in PAGE_DTYPE.names or () if not name.startswith("ranker_")]
 )
+
+
+_EMPTY_PAGE: Final = Pages.empty(1).records(np.zeros(1, np.int64))
+_EMPTY_PAGE_WORDS: Final = _EMPTY_PAGE.view(np.uint64)
 
 
 class Record(NamedTuple):
@@ -123,46 +133,88 @@ class Ledger(BaseModel):
     """In topic fusion-releases, of its message."""
 
 
-def page_record(video_id: bytes, page: NDArray[np.void]) -> Record:
-    """Return a page's record."""
-    return Record(page_key(page["key"]), bytes([_PAGE_VERSION, len(video_id)]) + video_id + page.tobytes())
+def page_records(video_ids: Sequence[bytes], pages: NDArray[np.void]) -> list[Record]:
+    """Return the records of n pages (PAGE_DTYPE[n]) of the videos with these ids."""
+    packed = pack(_words(pages), _EMPTY_PAGE_WORDS)
+    parts = zip(video_ids, page_keys(pages["key"]), packed.start.tolist(), packed.length.tolist(), strict=True)
+    buffer = packed.buffer.data
+    return [
+        Record(key, bytes((_PAGE_VERSION, len(video))) + video + buffer[start : start + length])
+        for video, key, start, length in parts
+    ]
 
 
-def page_key(key: NDArray[np.uint64] | np.uint64) -> bytes:
-    """Return the key of a page's record."""
-    return PAGE + key.tobytes()
+def page_keys(keys: NDArray[np.uint64]) -> list[bytes]:
+    """Return the keys of the records of pages with these hashes."""
+    raw = keys.tobytes()
+    return [PAGE + raw[at : at + 8] for at in range(0, len(raw), 8)]
 
 
-def read_page(value: bytes) -> tuple[bytes, NDArray[np.void]]:
-    """Return the video id and the page (PAGE_DTYPE, one element) of a record's value.
+def read_pages(values: Sequence[bytes]) -> tuple[list[bytes], NDArray[np.void]]:
+    """Return video ids and pages (PAGE_DTYPE[n]) of n records' values.
 
     Raises:
-        StateError: it was written by another version.
+        StateError: one was written by another version, or is not whole.
     """
-    _check_version(value[0], _PAGE_VERSION, oldest=1)
-    end = 2 + value[1]
-    if value[0] == _PAGE_VERSION:
-        return value[2:end], np.frombuffer(value, PAGE_DTYPE, count=1, offset=end)[0]
-    old = np.frombuffer(value, _FIRST_PAGE_DTYPE, count=1, offset=end)[0]
-    page = Pages.empty(1).records(np.zeros(1, np.int64))[0]
-    for name in _FIRST_PAGE_DTYPE.names or ():
-        page[name] = old[name]
-    return value[2:end], page
+    for value in values:
+        _check_version(value[0], _PAGE_VERSION, oldest=1)
+    packed = [value for value in values if value[0] == _PAGE_VERSION]
+    plain = [value for value in values if value[0] != _PAGE_VERSION]
+    words = _unpacked(packed, [2 + value[1] for value in packed], _EMPTY_PAGE_WORDS)
+    pages = np.concatenate((words.view(PAGE_DTYPE)[:, 0], _plain_pages(plain)))
+    return [value[2 : 2 + value[1]] for value in (*packed, *plain)], pages
+
+
+def _plain_pages(values: Sequence[bytes]) -> NDArray[np.void]:
+    """Return the pages of records of the versions that did not pack."""
+    pages = np.repeat(_EMPTY_PAGE, len(values))
+    for row, value in enumerate(values):
+        dtype = _FIRST_PAGE_DTYPE if value[0] == 1 else PAGE_DTYPE
+        old = np.frombuffer(value, dtype, count=1, offset=2 + value[1])
+        for name in dtype.names or ():
+            pages[name][row] = old[name][0]
+    return pages
 
 
 def segment_records(number: int, records: NDArray[np.void]) -> list[Record]:
     """Return the records of a segment of session records, in parts of bounded size."""
-    parts = range(0, max(len(records), 1), _PART_RECORDS)
-    return [
-        Record(_SEGMENT_KEY.pack(SEGMENT, number, part), _VERSION_BYTE + records[start : start + _PART_RECORDS].tobytes())
-        for part, start in enumerate(parts)
-    ]
+    parts = [records[start : start + _PART_RECORDS] for start in range(0, max(len(records), 1), _PART_RECORDS)]
+    return [Record(_SEGMENT_KEY.pack(SEGMENT, number, part), _segment_part(records)) for part, records in enumerate(parts)]
+
+
+def _segment_part(records: NDArray[np.void]) -> bytes:
+    words = _words(records).reshape(1, -1)
+    packed = pack(words, np.zeros(words.size, np.uint64))
+    return _SEGMENT_HEAD.pack(_SEGMENT_VERSION, len(records)) + packed.buffer[: packed.length[0]].tobytes()
 
 
 def read_segment(value: bytes) -> NDArray[np.void]:
-    """Return the session records of a segment's part."""
-    _check_version(value[0], _RECORD_VERSION)
-    return np.frombuffer(value, SESSION_DTYPE, offset=1)
+    """Return the session records of a segment's part.
+
+    Raises:
+        StateError: it was written by another version, or is not whole.
+    """
+    _check_version(value[0], _SEGMENT_VERSION, oldest=1)
+    if value[0] == 1:
+        return np.frombuffer(value, SESSION_DTYPE, offset=1)
+    count = _SEGMENT_HEAD.unpack_from(value)[1]
+    words = _unpacked([value], [_SEGMENT_HEAD.size], np.zeros(count * SESSION_DTYPE.itemsize // 8, np.uint64))
+    records: NDArray[np.void] = words[0].view(SESSION_DTYPE)
+    return records
+
+
+def _words(records: NDArray[np.void]) -> NDArray[np.uint64]:
+    return records.view(np.uint64).reshape(len(records), records.dtype.itemsize // 8)
+
+
+def _unpacked(values: Sequence[bytes], skipped: Sequence[int], usual: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the records that are packed in values, each behind so many other bytes."""
+    column, begin = ByteColumn.of(values), np.array(skipped, np.int64)
+    try:
+        return unpack(column._replace(start=column.start + begin, length=column.length - begin), usual)
+    except ValueError as error:
+        message = f"the changelog is damaged: {error}. Compute the state again with `highlights worker --rebuild`"
+        raise StateError(message) from error
 
 
 def segment_number(key: bytes) -> int:
@@ -172,7 +224,7 @@ def segment_number(key: bytes) -> int:
 
 def exclusion_record(excluded: Excluded) -> Record:
     """Return the record of an exclusion."""
-    return Record(_EXCLUSION_KEY.pack(EXCLUSION, list(ExclusionKind).index(excluded.kind), excluded.identifier), _VERSION_BYTE)
+    return Record(_EXCLUSION_KEY.pack(EXCLUSION, list(ExclusionKind).index(excluded.kind), excluded.identifier), _EXCLUSION_VALUE)
 
 
 def read_exclusion(key: bytes) -> Excluded:

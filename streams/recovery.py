@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from schemas.errors import StateError
-from scoring.statistics.pages import PAGE_DTYPE
 from scoring.statistics.partition import RankerState
 from streams import changelog
 from streams.kafka import changelog_name
@@ -66,12 +63,11 @@ def state_of(records: Mapping[bytes, bytes], partition: int, partitions: int, ke
 
 
 def _put_pages(state: PartitionState, values: list[bytes]) -> None:
-    read_pages = [changelog.read_page(value) for value in values]
-    pages = np.array([page for _, page in read_pages], PAGE_DTYPE)
+    video_ids, pages = changelog.read_pages(values)
     newest, applied = int(pages["changed_offset"].max(initial=-1)), state.ledger.applied_offset
     if newest > applied:
         raise _damaged(state.partition, f"a page is at source offset {newest}, its ledger at {applied}")
-    state.statistics.put_pages([video_id for video_id, _ in read_pages], pages)
+    state.statistics.put_pages(video_ids, pages)
 
 
 def _put_sessions(state: PartitionState, segments: Mapping[bytes, bytes]) -> None:

@@ -309,7 +309,7 @@ class PartitionState:
         """Keys of all records that the changelog has of this state, but the ledger's."""
         pages = self.statistics.pages.key[: int(self.statistics.pages.size[0])]
         exclusions = {changelog.exclusion_record(excluded).key for excluded in self.excluded}
-        return {changelog.page_key(key) for key in pages} | self.segment_keys | exclusions
+        return {*changelog.page_keys(pages)} | self.segment_keys | exclusions
 
     def take_place_of(self, old_keys: set[bytes]) -> Flush:
         """Return what the changelog needs so that this state stands in place of another; its rows are published afterwards.
@@ -386,7 +386,7 @@ class PartitionState:
         rows = np.flatnonzero(pages.changed[:size])
         pages.changed[rows] = False
         video_ids = self.statistics.video_ids
-        return [changelog.page_record(video_ids[int(page["video"])], page) for page in pages.records(rows)]
+        return changelog.page_records([video_ids[video] for video in pages.video[rows].tolist()], pages.records(rows))
 
     def _segment_records(self) -> list[Record]:
         """Return the new segment, and have those deleted that it makes superfluous."""

@@ -53,12 +53,11 @@ class Sessions(NamedTuple):
         """Return self, or a copy with room for `records` more and without records last touched before a time."""
         if int(self.size[0]) + records <= len(self.table) // 2:
             return self
-        alive = self.live(forget_before_ms)
-        slots = _FEWEST_SLOTS
-        while slots // 2 < 2 * (len(alive) + records):
+        alive, slots = _alive(self.table, forget_before_ms), _FEWEST_SLOTS
+        while slots // 2 < 2 * (alive + records):
             slots *= 2
         larger = self.empty(slots)
-        larger.put(alive)
+        _move(self, larger, forget_before_ms)
         return larger
 
     def live(self, forget_before_ms: int) -> NDArray[np.void]:
@@ -68,11 +67,8 @@ class Sessions(NamedTuple):
 
     def take_segment(self, bucket: int, forget_before_ms: int) -> NDArray[np.void]:
         """Return copies of the records that changed since the last call, and of all live ones of a bucket (0-63)."""
-        count = _select(self.table, bucket, forget_before_ms, np.empty(0, np.int64))
-        slots = np.empty(count, np.int64)
-        _select(self.table, bucket, forget_before_ms, slots)
-        self.table["changed"][slots] = 0
-        return self.table[slots]
+        segment = np.empty(int(self.size[0]), SESSION_DTYPE)
+        return segment[: _take(self.table, bucket, forget_before_ms, segment)]
 
     def put(self, records: NDArray[np.void]) -> None:
         """Add or replace records. Needs room for them."""
@@ -116,24 +112,51 @@ def find_or_add(sessions, key, time_ms, forget_before_ms):  # type: ignore[no-un
     return slot
 
 
+@inlined
+def _insert_one(sessions, record):  # type: ignore[no-untyped-def]
+    slot = _slot_of(sessions.table, record.key)
+    if sessions.table[slot].key == np.uint64(0):
+        sessions.size[0] += 1
+    sessions.table[slot] = record
+
+
 @compiled
 def _insert(sessions, records):  # type: ignore[no-untyped-def]
     for row in range(len(records)):
-        slot = _slot_of(sessions.table, records[row].key)
-        if sessions.table[slot].key == np.uint64(0):
-            sessions.size[0] += 1
-        sessions.table[slot] = records[row]
+        _insert_one(sessions, records[row])
+
+
+@inlined
+def _is_alive(record, forget_before_ms):  # type: ignore[no-untyped-def]
+    return record.key != np.uint64(0) and record.touched_ms >= forget_before_ms
 
 
 @compiled
-def _select(table, bucket, forget_before_ms, slots):  # type: ignore[no-untyped-def]
-    """Write the slots of changed records and of live records of a bucket, as far as `slots` goes; return their number."""
+def _alive(table, forget_before_ms):  # type: ignore[no-untyped-def]
+    """Return the number of records that are not forgotten."""
+    count = 0
+    for slot in range(len(table)):
+        count += _is_alive(table[slot], forget_before_ms)
+    return count
+
+
+@compiled
+def _move(sessions, others, forget_before_ms):  # type: ignore[no-untyped-def]
+    """Insert all records that are not forgotten into another table."""
+    for slot in range(len(sessions.table)):
+        if _is_alive(sessions.table[slot], forget_before_ms):
+            _insert_one(others, sessions.table[slot])
+
+
+@compiled
+def _take(table, bucket, forget_before_ms, segment):  # type: ignore[no-untyped-def]
+    """Copy changed records, and live ones of a bucket, to a segment; return their number. They count as unchanged then."""
     count = 0
     for slot in range(len(table)):
         record = table[slot]
-        in_bucket = record.key >> np.uint64(58) == np.uint64(bucket) and record.key != np.uint64(0)
-        if record.changed or (in_bucket and record.touched_ms >= forget_before_ms):
-            if count < len(slots):
-                slots[count] = slot
+        in_bucket = record.key >> np.uint64(58) == np.uint64(bucket)
+        if record.changed or (in_bucket and _is_alive(record, forget_before_ms)):
+            record.changed = 0
+            segment[count] = record
             count += 1
     return count

@@ -4,11 +4,12 @@ import base64
 import json
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
 from schemas.errors import StateError
-from streams.changelog import LEDGER, Record, read_ledger
+from streams.changelog import LEDGER, PAGE, SEGMENT, Record, read_ledger, read_pages
 from streams.recovery import state_of
 from streams.state import PartitionState
 from tests.streams.world import KEY, LIMITS, Message, World, assert_same_state, chunk_of, known_rows, new_state
@@ -56,6 +57,30 @@ def test_its_first_flush_makes_a_changelog_of_this_version() -> None:
     before = world.state
     world.restart()
     assert_same_state(world.state, before)
+
+
+def test_pages_that_were_not_packed_are_read() -> None:
+    """Version 2 of a page had its bytes as they lie in memory."""
+    source, _ = _written()
+    pages = _from_the_beginning(source).statistics.pages
+    plain = pages.records(np.arange(int(pages.size[0])))
+    video_ids, read = read_pages([b"\2\3" + b"vid" + page.tobytes() for page in plain])
+    assert video_ids == [b"vid"] * len(plain)
+    assert read.tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("kind", [PAGE, SEGMENT])
+def test_a_damaged_record_is_refused_with_the_way_out(kind: bytes) -> None:
+    """Half of a record is no state."""
+    source, _ = _written()
+    world = World(source, [])
+    world.apply(len(source))
+    world.flush()
+    records = {key: value for key, value in world.changelog if value is not None}
+    damaged = {key: value[:-3] if key[:1] == kind and len(value) > 100 else value for key, value in records.items()}
+    assert damaged != records
+    with pytest.raises(StateError, match=r"not whole.*worker --rebuild"):
+        state_of(damaged, LIMITS.partition, LIMITS.partitions, KEY)
 
 
 def test_a_ledger_of_a_later_version_is_refused_with_the_way_out() -> None:
