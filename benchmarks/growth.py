@@ -1,6 +1,7 @@
 """How rate and memory of the worker grow: with clips, partitions, workers, message size, duplicates' share, and skew.
 
 One thing is changed at a time, against the same base, which is measured first and last: what the two differ by is the machine's.
+The first half of the interactions fills the state, and the second is measured.
 """
 
 import json
@@ -137,7 +138,7 @@ def _measure(variant: Variant, events: int) -> dict[str, Any]:
         source = SimulateSource(seed=1, events=events, videos=variant.videos, start_ms=_START_MS)
         publish_supervised(source.supervised_messages(), settings.kafka)
         total = publish_interactions(ChangedSource(source, variant.change), settings.kafka)
-        figures = run_workers(settings, total, variant.workers)
+        figures = run_workers(settings, total, variant.workers, after=total // 2)
     shown = ("interactions", "clips", "interactions_per_s", "cpu_s_per_million", "memory_mib")
     return {"what": variant.what, "value": variant.value} | {name: figures[name] for name in shown}
 

@@ -1,8 +1,11 @@
 """How many interactions a second one worker applies, on one core, with everything on.
 
 Kafka is filled first. Then a worker starts with an empty state, on a core of its own where the machine has two; the clock runs
-from the first committed interaction to the last, so that neither the start nor the filling counts. What is measured is the whole
-way: fetch, decode, dead letters, distinct counting, statistics, fused scores, ClickHouse, changelog, commit.
+from the first committed interaction, or the first after so many that have filled the state, to the last: so neither the start nor
+the filling counts. What is measured is the whole way: fetch, decode, dead letters, distinct counting, statistics, fused scores,
+ClickHouse, changelog, commit. For a rate with half a million clips in state:
+
+    python -m benchmarks.worker_rate --videos 7800 --events 14000000 --after 6000000
 """
 
 import json
@@ -37,12 +40,13 @@ CORES = sorted(os.sched_getaffinity(0))
 def main(
     events: Annotated[int, typer.Option(min=10_000, help="About how many interactions a round.")] = 2_000_000,
     videos: Annotated[int, typer.Option(min=1)] = 600,
+    after: Annotated[int, typer.Option(min=1, help="Interactions that are applied before the clock starts.")] = 1,
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Measure some rounds; print each."""
     take_cores(CORES[:-1] or CORES)
-    results = [measure(events, videos, seed) for seed in range(1, rounds + 1)]
+    results = [measure(events, videos, seed, after) for seed in range(1, rounds + 1)]
     if as_json:
         print(json.dumps(results, indent=2))
         return
@@ -54,7 +58,7 @@ def main(
     Console().print(table)
 
 
-def measure(events: int, videos: int, seed: int) -> dict[str, float]:
+def measure(events: int, videos: int, seed: int, after: int = 1) -> dict[str, float]:
     """Return the figures of one round, on servers of its own."""
     with tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder:
         stack = EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0)
@@ -64,16 +68,18 @@ def measure(events: int, videos: int, seed: int) -> dict[str, float]:
             source = SimulateSource(seed=seed, events=events, videos=videos, start_ms=_START_MS)
             publish_supervised(source.supervised_messages(), settings.kafka)
             total = publish_interactions(source, settings.kafka)
-            return run_workers(settings, total)
+            return run_workers(settings, total, after=after)
 
 
-def run_workers(settings: Settings, total: int, workers: int = 1) -> dict[str, float]:
-    """Return the figures of new workers, each on a core of its own, that apply a filled topic together."""
+def run_workers(settings: Settings, total: int, workers: int = 1, after: int = 1) -> dict[str, float]:
+    """Return the figures of new workers, each on a core of its own, that apply a filled topic together, `after` so many of it."""
     started = time.monotonic()
     processes = [start_worker(settings, core) for core in CORES[-workers:]]
     try:
         watched = [psutil.Process(process.pid) for process in processes]
-        first, first_count, cpu_before = wait_for(settings, 1, *watched)
+        wait_for(settings, 1, *watched)
+        first_commit = time.monotonic()
+        first, first_count, cpu_before = wait_for(settings, after, *watched)
         last, last_count, cpu_after = wait_for(settings, total, *watched)
         memory = sum(worker.memory_info().rss for worker in watched)
         rows = _clips(settings)
@@ -87,7 +93,7 @@ def run_workers(settings: Settings, total: int, workers: int = 1) -> dict[str, f
         raise RuntimeError(message)
     return {
         "interactions": total,
-        "start_to_first_commit_s": first - started,
+        "start_to_first_commit_s": first_commit - started,
         "measured": measured,
         "seconds": seconds,
         "interactions_per_s": measured / seconds,
