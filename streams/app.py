@@ -224,7 +224,9 @@ def create_app(settings: Settings, partitions: int, client: Client) -> Highlight
     table = app.Table(STATISTICS_TABLE, key_type=bytes, value_type=bytes, store="columns://state", partitions=partitions)
     app.store = table.data
     app.sinks = Sinks(settings, client)
-    app.flusher = Flusher(settings, app.store, app.sinks, lambda offsets: app.consumer.commit_applied(offsets))
+    app.flusher = Flusher(
+        settings, app.store, app.sinks, lambda offsets: app.consumer.commit_applied(offsets), lambda: app.consumer.rejoin()
+    )
     app.pairs_timer = PairsTimer(settings, app.store, client)
     app.replacer = Replacer(settings, app.store, app.flusher)
     _declare_agents(app)

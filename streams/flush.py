@@ -30,7 +30,8 @@ from streams.store import ColumnStore
 log = structlog.get_logger()
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
-_LONGEST_WAIT_FOR_REBALANCE_S = 60.0
+_TELL_AGAIN_S = 10.0
+_MOST_REJOINS, _REJOINS_WITHIN_S = 5, 600.0
 
 
 class Sinks:
@@ -84,18 +85,26 @@ class Flusher:
     """Flushes all partitions of a worker together, one flush at a time."""
 
     def __init__(
-        self, settings: Settings, store: ColumnStore, sinks: Sinks, commit: Callable[[dict[TP, int]], Awaitable[bool]]
+        self,
+        settings: Settings,
+        store: ColumnStore,
+        sinks: Sinks,
+        commit: Callable[[dict[TP, int]], Awaitable[bool]],
+        rejoin: Callable[[], Awaitable[None]],
     ) -> None:
         """Start with nothing to flush."""
         self._settings = settings
         self._store = store
         self._sinks = sinks
         self._commit = commit
+        self._rejoin = rejoin
         self._lock = asyncio.Lock()
         self._unfinished: list[Flush] = []
         self._flushed: dict[int, int] = {}
         self._untold: dict[TP, int] = {}
+        self._told_again_at = 0.0
         self._lost_at: dict[int, float] = {}
+        self._rejoined_at: list[float] = []
         self._is_paused = False
         self._room = asyncio.Event()
         self._room.set()
@@ -110,7 +119,7 @@ class Flusher:
         while not should_stop():
             started = time.monotonic()
             await self.flush()
-            self._check_lost()
+            await self._reclaim()
             await sleep(max(0.01, self._settings.worker.flush_interval_s - (time.monotonic() - started)))
 
     async def flush(self) -> None:
@@ -136,6 +145,7 @@ class Flusher:
         await self._prepare()
         self._unfinished = [state.take_flush() for state in list(self._store.states.values()) if state.is_touched]
         await self._finish()
+        self._tell_again()
         await self._tell_group()
 
     async def write_held(self, flush: Flush) -> None:
@@ -200,6 +210,17 @@ class Flusher:
         }
         self._untold.update({TP(topic, ledger.partition): offset + 1 for topic, offset in places.items() if offset >= 0})
 
+    def _tell_again(self) -> None:
+        """Have the group told now and then what it was told before.
+
+        A commit that a former owner began before a rebalance may arrive after it, and be taken for one of the new generation.
+        """
+        if time.monotonic() - self._told_again_at > _TELL_AGAIN_S:
+            self._told_again_at = time.monotonic()
+            for state in self._store.states.values():
+                if not state.is_touched:
+                    self._note_offsets(state.ledger)
+
     async def _tell_group(self) -> None:
         """Commit source offsets; what a rebalance prevents is told at the next flush."""
         if self._untold and await self._commit(self._untold):
@@ -220,14 +241,29 @@ class Flusher:
         self.disown({error.partition})
         self._lost_at[error.partition] = time.monotonic()
 
-    def _check_lost(self) -> None:
-        for partition, lost_at in self._lost_at.items():
-            if time.monotonic() - lost_at > _LONGEST_WAIT_FOR_REBALANCE_S:
-                message = (
-                    f"partition {partition} is written by another process, though the group assigns it to this worker: is a "
-                    "`highlights worker --rebuild` running, or another group with the same HIGHLIGHTS_WORKER__GROUP?"
-                )
-                raise StateError(message)
+    async def _reclaim(self) -> None:
+        """Join the group anew when a partition was lost and no rebalance has followed: whoever took it is not of the group.
+
+        It may be a worker that was given up for dead in the middle of a take-over, and has woken. The take-over that follows a
+        rebalance shuts it out.
+
+        Raises:
+            StateError: that does not help.
+        """
+        now = time.monotonic()
+        overdue = [partition for partition, at in self._lost_at.items() if now - at > self._settings.worker.session_timeout_s]
+        if not overdue:
+            return
+        self._rejoined_at = [at for at in self._rejoined_at if now - at < _REJOINS_WITHIN_S] + [now]
+        if len(self._rejoined_at) > _MOST_REJOINS:
+            message = (
+                f"partition {overdue[0]} is written by another process again and again, though the group assigns it to this "
+                "worker: is a `highlights worker --rebuild` running, or another group with the same HIGHLIGHTS_WORKER__GROUP?"
+            )
+            raise StateError(message)
+        log.warning("joining the group anew, to have back what a process outside of it has taken", partitions=overdue)
+        self._lost_at.update(dict.fromkeys(overdue, now))
+        await self._rejoin()
 
     def note_room(self) -> None:
         """Hold or let go consumption, by how much is applied and not flushed."""

@@ -55,6 +55,11 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         if not consumer.subscription() <= consumer._client.cluster.topics():
             consumer._client.force_metadata_update()
 
+    def rejoin(self) -> None:
+        """Have the group make a new generation."""
+        if self._consumer and self._consumer._coordinator:
+            self._consumer._coordinator.request_rejoin()
+
     async def on_thread_stop(self) -> None:
         """Go on to the end of the thread when aiokafka passes on the cancellation of its own last fetch, as without a broker."""
         with suppress(asyncio.CancelledError):
@@ -144,6 +149,10 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
     async def commit_applied(self, offsets: dict[TP, int]) -> bool:
         """Commit: of each partition the next offset to be applied. False, and nothing, if a rebalance or the end is first."""
         return not self._thread.should_stop and bool(await self._commit(offsets))
+
+    async def rejoin(self) -> None:
+        """Join the group anew: it rebalances, and every partition is taken over again."""
+        await self._thread.call_thread(self._thread.rejoin)
 
     async def perform_seek(self) -> None:
         """Go to where the ledgers say; the committed offset only shows the lag."""

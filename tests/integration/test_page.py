@@ -95,6 +95,7 @@ def test_the_page_shows_what_is_live(system: System, address: str, browser: webd
     assert browser.find_element(By.ID, "connection").text == "live"
     eventually(lambda: "waiting 0 dead letters none" in _words(browser, "pipeline"), "the pipeline's state")
     eventually(lambda: "of 10; 90 % interval" in browser.find_element(By.ID, "explanation").text, "the explanation")
+    assert "without signals" in _words(browser, "explanation")
     drawn = browser.execute_script(_DRAWN)
     browser.find_element(By.CSS_SELECTOR, "[data-part=score]").click()
     eventually(lambda: drawn != browser.execute_script(_DRAWN), "a chart without the score")

@@ -7,6 +7,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from schemas.topics import INTERACTIONS
 from streams.kafka import changelog_name, connection, partitions_of
+from streams.partition_writer import PartitionWriter
 from streams.reading import read
 from tests.integration.running import START_MS, System, eventually
 
@@ -63,6 +64,20 @@ def test_a_worker_given_up_for_dead_writes_nothing_when_it_wakes(system: System)
     sleeper.send_signal(signal.SIGCONT)
     sent += system.send_simulated(20_000, seed=2)
     system.wait_for(sent)
+    system.assert_exact(sent)
+
+
+def test_what_a_process_outside_the_group_has_taken_comes_back(system: System) -> None:
+    """A worker whose partitions somebody else takes over, as one does that wakes up in the middle of it, has them back soon."""
+    system.settings.worker.session_timeout_s = 2.0
+    system.start_worker()
+    sent = system.send_simulated(10_000)
+    system.wait_for(sent)
+    for partition in range(system.partitions):
+        PartitionWriter(system.settings.kafka, system.settings.worker.group, partition)
+    sent += system.send_simulated(10_000, seed=2)
+    eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=30)
+    assert "joining the group anew" in system.log
     system.assert_exact(sent)
 
 

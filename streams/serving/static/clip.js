@@ -20,8 +20,8 @@ export function show(told) {
   document.getElementById("explanation").replaceChildren(
     element("p", { class: "figure" }, score(told.score), element("small", {}, `of 10; 90 % interval ${told.interval.map(score).join(" to ")}`)),
     element("div", { class: "columns" },
-      block("Parts", heads("", "score", "weight", ""), [...PARTS.map((name) => part(name, told.components[name])), bonus(told.components.celebrity)]),
-      block("What viewers did", heads("sessions", "all time", "recent", "rate", "usual"), DEEDS.map((deed) => done(told, ...deed)))),
+      block("Parts", heads("", "score", "weight", "", "adds"), [without(told.points), ...PARTS.map((name) => part(name, told)), bonus(told.components.celebrity)]),
+      block("What viewers did", heads("sessions", "all time", "recent", "rate", "usual", "adds"), DEEDS.map((deed) => done(told, ...deed)))),
     ...(tags ? [element("h3", {}, "Tags"), element("p", {}, tags)] : []),
     element("h3", {}, "Made from"),
     element("p", { class: "quiet" }, lineage(told)));
@@ -35,20 +35,35 @@ function row(name, ...cells) {
   return element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell)));
 }
 
-function part(name, told) {
+function part(name, { components, points }) {
+  const { score: its, weight } = components[name];
   const meter = element("span", { class: "meter", "aria-hidden": "true" });
   meter.style.setProperty("--colour", `var(--${name})`);
-  meter.style.setProperty("--filled", `${100 * told.weight}%`);
-  return row(name, score(told.score), share(told.weight), meter);
+  meter.style.setProperty("--filled", `${100 * weight}%`);
+  return row(name, score(its), share(weight), meter, adds(name === "behaviour" ? ofBehaviour(points) : points[name]));
+}
+
+function without(points) {
+  return row("without signals", score(points.without_signals), "", "", "");
 }
 
 function bonus(celebrity) {
-  return row("celebrity", celebrity.bonus ? `+${score(celebrity.bonus)}` : "–", "", "");
+  return row("celebrity", "", "", "", celebrity.bonus ? adds(celebrity.bonus) : "–");
+}
+
+function ofBehaviour({ share: shared, rewind, fast_forward: skipped }) {
+  const told = [shared, rewind, skipped].filter((points) => points !== null);
+  return told.length ? told.reduce((sum, points) => sum + points) : null;
+}
+
+function adds(points) {
+  return points == null ? "–" : `${points < 0 ? "−" : "+"}${score(Math.abs(points))}`;
 }
 
 function done(told, words, counted, kind) {
   const rate = told.rates[kind];
-  return row(words, count(told.counts[counted]), told.recent[counted].toFixed(1), rate ? share(rate.mean) : "", rate ? share(rate.usual) : "");
+  return row(words, count(told.counts[counted]), told.recent[counted].toFixed(1),
+    rate ? share(rate.mean) : "", rate ? share(rate.usual) : "", kind ? adds(told.points[kind]) : "");
 }
 
 function lineage(told) {
