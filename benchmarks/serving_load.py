@@ -52,6 +52,8 @@ _PORT = 8677
 _FEEDS = ("", "&category=c3", "&per_video=2", "&minimum_evidence=50", "&tag=goal")
 _WATCHED = "watched-by-the-benchmark"
 _PLAYS_PER_S = 2
+_WARM_UP_S = 3
+"""Seconds of requests and interactions before what counts: connections are opened, and code runs for the first time."""
 _DEADLINE_S = 240.0
 _SCORES = f"""
 INSERT INTO clip_scores (video_id, clip_index, score, worth, score_low, score_high, behaviour_score, exposures, event_at,
@@ -98,7 +100,7 @@ def main(
 def _measure(settings: Settings, client: Client, rate: int, seconds: int, sending: tuple[int, int]) -> dict[str, Any]:
     processes = multiprocessing.get_context("spawn")
     go, prepared = processes.Event(), processes.Event()
-    sender = processes.Process(target=_send, args=(settings.kafka, *sending, seconds, prepared, go))
+    sender = processes.Process(target=_send, args=(settings.kafka, *sending, _WARM_UP_S + seconds, prepared, go))
     worker, server = start_worker(settings, _WORKER_CORE), _start_server(settings)
     sender.start()
     try:
@@ -138,6 +140,7 @@ async def _watch(settings: Settings, rate: int, seconds: int, go: Any) -> dict[s
         watching = asyncio.create_task(plays.watch(session))
         await asyncio.wait_for(plays.seen.wait(), _DEADLINE_S)
         go.set()
+        await _load(session, rate, _WARM_UP_S)
         before, began = committed.count(), time.monotonic()
         playing = asyncio.create_task(plays.go_on(seconds))
         latencies = np.array(await _load(session, rate, seconds)) * 1_000
@@ -239,18 +242,20 @@ async def _ready(session: aiohttp.ClientSession) -> None:
 
 
 async def _load(session: aiohttp.ClientSession, rate: int, seconds: int) -> list[float]:
-    start = time.monotonic()
-
-    async def one(number: int) -> float:
-        due = start + number / rate
-        await asyncio.sleep(due - time.monotonic())
+    async def one(number: int, due: float) -> float:
         address = f"http://127.0.0.1:{_PORT}/v1/highlights?limit=100{_FEEDS[number % len(_FEEDS)]}"
         async with session.get(address) as answer:
             answer.raise_for_status()
             await answer.read()
         return time.monotonic() - due
 
-    return await asyncio.gather(*(one(number) for number in range(rate * seconds)))
+    start, asked = time.monotonic(), []
+    async with asyncio.TaskGroup() as group:
+        for number in range(rate * seconds):
+            due = start + number / rate
+            await asyncio.sleep(due - time.monotonic())
+            asked.append(group.create_task(one(number, due)))
+    return [task.result() for task in asked]
 
 
 if __name__ == "__main__":
