@@ -137,7 +137,7 @@ def _read(client: Client, ages: dict[str, float]) -> None:
 
 
 def _send(kafka: KafkaSettings, rate: float, seconds: float, videos: int, go: Any, sent: Any) -> None:
-    """Send at a rate, each message with the time of its sending, and the marks among them."""
+    """Send at a rate, and marks with the times of their sending among them."""
     take_cores(CORES[:-1] or CORES)
     source = SimulateSource(seed=1, events=int(rate * seconds), videos=videos, start_ms=START_MS)
     publish_supervised(source.supervised_messages(), kafka)

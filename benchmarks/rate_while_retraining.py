@@ -2,7 +2,8 @@
 
 One filled topic is applied again and again by new workers (each round a group of its own), each on a core of its own: alone, and
 while `highlights retrain` goes on without a break on the other core, which Kafka, ClickHouse and this script share. The trainer
-learns from the state of a worker that has applied everything before. Which of the two comes first alternates.
+learns from the state of a worker that has applied everything before; it stands still while a worker is alone, and in the end it
+is waited for until it has made a release. Which of the two comes first alternates.
 
 `python -m benchmarks.rate_while_retraining --rounds 6`; with fewer than two cores it says nothing.
 """
@@ -12,12 +13,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import psutil
 import typer
 
 from benchmarks.worker_rate import CORES, run_workers, take_cores
@@ -31,6 +34,7 @@ from streams.replay.simulate import SimulateSource
 from streams.settings import LearningSettings, Settings
 
 _START_MS = 1_790_000_000_000
+_DEADLINE_S = 300.0
 
 
 def main(
@@ -65,38 +69,49 @@ def _measure(own: Settings, events: int, videos: int, rounds: int) -> tuple[int,
         publish_supervised(source.supervised_messages(), settings.kafka)
         total = publish_interactions(source, settings.kafka)
         run_workers(settings, total)
-        return total, [_round(settings, number, total) for number in range(rounds)]
+        with _trainer(settings) as trainer:
+            found = [_round(settings, number, total, trainer) for number in range(rounds)]
+            _wait_for_release(own, trainer)
+        return total, found
 
 
-def _round(settings: Settings, number: int, total: int) -> dict[str, float]:
+def _round(settings: Settings, number: int, total: int, trainer: psutil.Popen) -> dict[str, float]:
     names = ("alone", "beside") if number % 2 == 0 else ("beside", "alone")
-    return {name: _rate(settings, f"{settings.worker.group}-{number}-{name}", total, beside=name == "beside") for name in names}
+    rates = {}
+    for name in names:
+        (trainer.suspend if name == "alone" else trainer.resume)()
+        rates[name] = _rate(settings, f"{settings.worker.group}-{number}-{name}", total)
+    trainer.resume()
+    return rates
 
 
-def _rate(settings: Settings, group: str, total: int, *, beside: bool) -> float:
+def _rate(settings: Settings, group: str, total: int) -> float:
     """Return the interactions a second of a new worker."""
     own = settings.model_copy(update={"worker": settings.worker.model_copy(update={"group": group})})
     prepare(own)
-    if not beside:
-        return run_workers(own, total)["interactions_per_s"]
-    with _trainer(settings):
-        return run_workers(own, total)["interactions_per_s"]
+    return run_workers(own, total)["interactions_per_s"]
 
 
 @contextmanager
-def _trainer(settings: Settings) -> Iterator[None]:
+def _trainer(settings: Settings) -> Iterator[psutil.Popen]:
     """Train on the core that is not the worker's, again and again."""
     command = [sys.executable, "-m", "streams.cli", "retrain", "--every", "1s"]
     env = os.environ | as_environment(settings) | {"OMP_NUM_THREADS": "1"}
-    trainer = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    trainer = psutil.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        yield
-        if trainer.poll() is not None:
-            message = f"the trainer ended with {trainer.returncode}: the rate beside it says nothing"
-            raise RuntimeError(message)
+        yield trainer
     finally:
         trainer.terminate()
         trainer.wait(60)
+
+
+def _wait_for_release(own: Settings, trainer: psutil.Popen) -> None:
+    end = time.monotonic() + _DEADLINE_S
+    while not Releases(own.learning.folder(own.data_dir)).manifests():
+        if trainer.poll() is not None or time.monotonic() > end:
+            message = "the trainer has made no release: the rate beside it says nothing"
+            raise RuntimeError(message)
+        time.sleep(1)
 
 
 if __name__ == "__main__":

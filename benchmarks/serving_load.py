@@ -218,7 +218,7 @@ async def _pages(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]
 
 
 def _send(kafka: KafkaSettings, rate: int, videos: int, seconds: int, prepared: Any, go: Any) -> None:
-    """Send at a rate, each message with the time of its sending."""
+    """Send at a rate."""
     source = SimulateSource(seed=1, events=rate * seconds, videos=videos, start_ms=START_MS)
     publish_supervised(source.supervised_messages(), kafka)
     batches = list(prepare_batches(source, kafka))
