@@ -75,7 +75,9 @@ def main(
     clips: Annotated[int, typer.Option(min=1_000, help="Clips that stand still; the worker's come on top.")] = 500_000,
     requests_per_second: Annotated[int, typer.Option(min=1)] = 200,
     seconds: Annotated[int, typer.Option(min=2)] = 30,
-    interactions_per_second: Annotated[int, typer.Option(min=1, help="Sent; a worker with a core of its own applies five times as many.")] = 90_000,
+    interactions_per_second: Annotated[
+        int, typer.Option(min=1, help="Sent; a worker with a core of its own applies five times as many.")
+    ] = 90_000,
     videos: Annotated[int, typer.Option(min=1, help="Of the worker.")] = 600,
 ) -> None:
     """Measure once; print JSON. Latencies in milliseconds, ages in seconds."""

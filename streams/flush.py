@@ -262,7 +262,7 @@ class Flusher:
             )
             raise StateError(message)
         log.warning("joining the group anew, to have back what a process outside of it has taken", partitions=overdue)
-        self._lost_at.update(dict.fromkeys(overdue, now))
+        self._lost_at.clear()
         await self._rejoin()
 
     def note_room(self) -> None:

@@ -60,11 +60,6 @@ class Sessions(NamedTuple):
         _move(self, larger, forget_before_ms)
         return larger
 
-    def live(self, forget_before_ms: int) -> NDArray[np.void]:
-        """Return copies of the records that are not forgotten, SESSION_DTYPE[n]."""
-        live: NDArray[np.void] = self.table[(self.table["key"] != 0) & (self.table["touched_ms"] >= forget_before_ms)]
-        return live
-
     def take_segment(self, bucket: int, forget_before_ms: int) -> NDArray[np.void]:
         """Return copies of the records that changed since the last call, and of all live ones of a bucket (0-63)."""
         segment = np.empty(int(self.size[0]), SESSION_DTYPE)

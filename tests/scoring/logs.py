@@ -81,3 +81,10 @@ def cuts(log: list[Event], borders: list[int]) -> list[list[Event]]:
     """Return a log in pieces, cut at places that are taken modulo its length."""
     places = sorted({border % (len(log) + 1) for border in borders} | {0, len(log)})
     return [log[start:end] for start, end in pairwise(places)]
+
+
+def live_sessions(found: PartitionStatistics) -> NDArray[np.void]:
+    """Return copies of the session records that are not forgotten, SESSION_DTYPE[n]."""
+    table = found.sessions.table
+    live: NDArray[np.void] = table[(table["key"] != 0) & (table["touched_ms"] >= found.forget_before_ms)]
+    return live

@@ -13,7 +13,7 @@ from scoring.statistics.aggregation import clip_range
 from scoring.statistics.pages import CLIPS_PER_PAGE, page_key
 from scoring.statistics.partition import PartitionStatistics, next_fit_after
 from scoring.statistics.sessions import session_key
-from tests.scoring.logs import HASH_KEY, LIMITS, START_MS, columns_of, cuts, events, statistics
+from tests.scoring.logs import HASH_KEY, LIMITS, START_MS, columns_of, cuts, events, live_sessions, statistics
 from tests.scoring.oracle import Event, Memory, Oracle, clips_of
 
 _FATES = {
@@ -72,7 +72,7 @@ def _assert_same_sessions(found: PartitionStatistics, oracle: Oracle) -> None:
             if record["seek_kind"]
             else None,
         )
-        for record in found.sessions.live(found.forget_before_ms)
+        for record in live_sessions(found)
     }
     assert live == expected
 

@@ -21,7 +21,7 @@ from streams.letters import DeadLetter
 from streams.recovery import state_of
 from streams.rows import clip_score_rows, epoch_of
 from streams.state import Flush, PartitionState, StateKey
-from tests.scoring.logs import HASH_KEY, LIMITS, RULES
+from tests.scoring.logs import HASH_KEY, LIMITS, RULES, live_sessions
 
 KEY = StateKey(RULES, HASH_KEY, 1 << 16)
 
@@ -212,7 +212,7 @@ def _video_ids(state: PartitionState) -> dict[int, bytes]:
 
 def session_records(state: PartitionState) -> dict[int, bytes]:
     """Return the bits of the live session records by their keys, without what has no meaning."""
-    live: NDArray[np.void] = state.statistics.sessions.live(state.statistics.forget_before_ms).copy()
+    live = live_sessions(state.statistics)
     live["changed"] = 0
     for name in ("seek_at_ms", "seek_from_ms", "seek_to_ms"):
         live[name][live["seek_kind"] == 0] = 0
