@@ -81,6 +81,9 @@ def _round(settings: Settings, number: int, total: int, trainer: psutil.Popen) -
     for name in names:
         (trainer.suspend if name == "alone" else trainer.resume)()
         rates[name] = _rate(settings, f"{settings.worker.group}-{number}-{name}", total)
+        if trainer.poll() is not None:
+            message = f"the trainer ended with {trainer.returncode}: the rate beside it says nothing"
+            raise RuntimeError(message)
     trainer.resume()
     return rates
 
@@ -101,8 +104,10 @@ def _trainer(settings: Settings) -> Iterator[psutil.Popen]:
     try:
         yield trainer
     finally:
-        trainer.terminate()
-        trainer.wait(60)
+        if trainer.poll() is None:
+            trainer.resume()  # one that stands still would not end
+            trainer.terminate()
+            trainer.wait(60)
 
 
 def _wait_for_release(own: Settings, trainer: psutil.Popen) -> None:

@@ -30,6 +30,7 @@ from streams.store import ColumnStore
 log = structlog.get_logger()
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_LONGEST_WAIT_FOR_REBALANCE_S = 60.0
 _TELL_AGAIN_S = 10.0
 _MOST_REJOINS, _REJOINS_WITHIN_S = 5, 600.0
 
@@ -250,20 +251,26 @@ class Flusher:
         Raises:
             StateError: that does not help.
         """
-        now = time.monotonic()
-        overdue = [partition for partition, at in self._lost_at.items() if now - at > self._settings.worker.session_timeout_s]
+        now, asked_at = time.monotonic(), max(self._rejoined_at, default=0.0)
+        for partition, lost_at in self._lost_at.items():
+            if now - lost_at > _LONGEST_WAIT_FOR_REBALANCE_S:
+                raise self._taken(partition)
+        patience_s = self._settings.worker.session_timeout_s
+        overdue = [partition for partition, at in self._lost_at.items() if at > asked_at and now - at > patience_s]
         if not overdue:
             return
         self._rejoined_at = [at for at in self._rejoined_at if now - at < _REJOINS_WITHIN_S] + [now]
         if len(self._rejoined_at) > _MOST_REJOINS:
-            message = (
-                f"partition {overdue[0]} is written by another process again and again, though the group assigns it to this "
-                "worker: is a `highlights worker --rebuild` running, or another group with the same HIGHLIGHTS_WORKER__GROUP?"
-            )
-            raise StateError(message)
+            raise self._taken(overdue[0])
         log.warning("joining the group anew, to have back what a process outside of it has taken", partitions=overdue)
-        self._lost_at.clear()
         await self._rejoin()
+
+    @staticmethod
+    def _taken(partition: int) -> StateError:
+        return StateError(
+            f"partition {partition} is written by another process, though the group assigns it to this worker: is a "
+            "`highlights worker --rebuild` running, or another group with the same HIGHLIGHTS_WORKER__GROUP?"
+        )
 
     def note_room(self) -> None:
         """Hold or let go consumption, by how much is applied and not flushed."""

@@ -126,8 +126,9 @@ class Library:
     def _find(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return where in `_keys` each of some keys is, and which are there, by bisection: numpy's own sets would sort all."""
         at = np.searchsorted(self._keys, keys)
-        padded = np.append(self._keys, -1)
-        return at, padded[at] == keys
+        found = at < len(self._keys)
+        found[found] = self._keys[at[found]] == keys[found]
+        return at, found
 
     def _append(self, keys: NDArray[np.int64]) -> None:
         first = len(self._tags_json)

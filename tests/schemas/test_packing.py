@@ -1,5 +1,7 @@
 """Packed records."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,7 +38,7 @@ def test_usual_words_take_no_room() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda raw: raw[:-1], lambda raw: raw[:5], lambda _: b"", lambda raw: raw + b"\0"])
-def test_what_is_not_whole_is_refused(change) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_whole_is_refused(change: Callable[[bytes], bytes]) -> None:
     """A record that ends too early, or not where it should, is named, and nothing is read beyond it."""
     words = np.arange(300, dtype=np.uint64).reshape(3, 100)
     packed = pack(words, _usual(100))
