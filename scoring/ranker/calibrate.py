@@ -6,13 +6,16 @@ variance `s**2 + t**2`. Line and misfit are found in turn: weighted least square
 Laird 1986). Pairs alone would make the spread too wide: they know a preference only as well as behaviour does.
 
 Clips of one video have their errors in common, so how sure the slope is comes from leaving out one video at a time (Tukey's
-jackknife). A ranker whose slope may as well be 0 has nothing to say of such clips, and is to be silent.
+jackknife), and few videos leave the error itself unsure, so that it is judged by Student's t with one degree of freedom less than
+videos (Cameron and Miller 2015, "A practitioner's guide to cluster-robust inference"). A ranker whose slope may as well be 0 has
+nothing to say of such clips, and is to be silent.
 """
 
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from scoring.fusion import MIDDLE
 
@@ -21,8 +24,8 @@ Floats = NDArray[np.float64]
 _ROUNDS: Final = 10
 _LEAST_VIDEOS: Final = 3
 _SD_RANGE: Final = (0.5, 2.5)
-_CLEARLY: Final = 1.645
-"""Standard errors that the slope lies above 0: the lower end of a 90 % interval."""
+_CLEARLY: Final = 0.95
+"""How probable it has to be that the slope is above 0: the lower end of a 90 % interval is."""
 
 
 class Scale(NamedTuple):
@@ -58,7 +61,7 @@ def scale_by(worth: Floats, opinion: Floats, precision: Floats, video: NDArray[n
         missed = (opinion - design @ line) ** 2
         misfit = max(float(np.average(missed - variance, weights=weight**2)), _SD_RANGE[0] ** 2)
     error = _slope_error(design, opinion, weight, member)
-    if line[1] <= _CLEARLY * error:
+    if line[1] <= stdtrit(len(videos) - 1, _CLEARLY) * error:
         return None
     return Scale(float(line[0]), float(line[1]), error, float(np.clip(np.sqrt(misfit), *_SD_RANGE)), len(worth))
 

@@ -53,6 +53,17 @@ def test_a_ranker_that_knows_nothing_is_silent() -> None:
     assert silent >= 85
 
 
+def test_few_videos_seldom_make_a_scale_by_chance() -> None:
+    """Four videos, alike within and told apart by chance only, speak up no more often than the one time in twenty allowed."""
+    spoke = 0
+    for _ in range(1_000):
+        worth = np.tile(_RNG.normal(size=4), 25)
+        _, precision, video = _opinions(worth, videos=4)
+        opinion = 5 + _RNG.normal(size=4)[video] + 0.3 * _RNG.normal(size=100)
+        spoke += scale_by(worth, opinion, precision, video) is not None
+    assert spoke < 55
+
+
 @pytest.mark.parametrize("worth", [np.zeros(0), np.linspace(-1, 1, 2), np.zeros(100)])
 def test_too_little_to_tell_is_silence(worth: np.ndarray) -> None:
     """Two videos, or clips that are all alike, have no scale."""
