@@ -13,7 +13,7 @@ from scoring.fusion import Signals
 from scoring.statistics.partition import PartitionStatistics
 from streams.replay.source import ReplayBatch
 from streams.settings import Settings
-from streams.state import StateKey
+from streams.state_key import StateKey
 
 
 def statistics_of(batches: Iterable[ReplayBatch]) -> PartitionStatistics:

@@ -32,7 +32,8 @@ from streams.kafka import topic_name
 from streams.replay.publish import publish_interactions
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
+from streams.state_key import StateKey
 
 _START_MS = 1_790_000_000_000
 _CACHE_LINE = 64

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from schemas.clickhouse import SIGNAL_POINTS
 from streams import garbage_collection
-from streams.changelog import Ledger
+from streams.ledger import Ledger
 from streams.recompute import check_whole, recompute
 from streams.recovery import recover
 from streams.rows import clip_score_rows, epoch_of

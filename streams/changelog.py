@@ -14,26 +14,21 @@ as it stood at the ledger's offset, and replay from there makes the same bits.
 
 import struct
 from collections.abc import Sequence
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.byte_column import ByteColumn
 from schemas.errors import StateError
 from schemas.exclusions import Excluded, ExclusionKind
-from schemas.fusion import FusionRelease
 from schemas.packing import pack, unpack
-from scoring.rates import RatePrior
 from scoring.statistics.pages import PAGE_DTYPE, Pages
 from scoring.statistics.sessions import SESSION_DTYPE
+from streams.ledger import LEDGER_VERSION, Ledger
 
-LEDGER_VERSION: Final = 4
-"""2 has the fields from `epoch` on, 3 those of the ranker, 4 those of the fusion; all of them are still read."""
 PAGE, SEGMENT, EXCLUSION, LEDGER = b"P", b"S", b"X", b"L"
-BLOCK_OFFSETS: Final = 1 << 16
 _SEGMENT_KEY = struct.Struct(">cQI")
 _EXCLUSION_KEY = struct.Struct(">cBQ")
 _PART_RECORDS: Final = 8_192
@@ -47,8 +42,6 @@ _PAGE_VERSION: Final = 3
 _FIRST_PAGE_DTYPE: Final = np.dtype(
     [(name, PAGE_DTYPE[name]) for name in PAGE_DTYPE.names or () if not name.startswith("ranker_")]
 )
-
-
 _EMPTY_PAGE: Final = Pages.empty(1).records(np.zeros(1, np.int64))
 _EMPTY_PAGE_WORDS: Final = _EMPTY_PAGE.view(np.uint64)
 
@@ -58,79 +51,6 @@ class Record(NamedTuple):
 
     key: bytes
     value: bytes | None
-
-
-class LedgerPrior(BaseModel):
-    """The prior of the rates, as numbers that survive JSON bit for bit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    mean: list[list[float]]
-    strength: list[float]
-    fitted_offset: int
-
-    @classmethod
-    def of(cls, prior: RatePrior) -> "LedgerPrior":
-        """Return a prior as it is kept in the ledger."""
-        return cls(mean=prior.mean.tolist(), strength=prior.strength.tolist(), fitted_offset=prior.fitted_offset)
-
-    def to_prior(self) -> RatePrior:
-        """Return the prior."""
-        return RatePrior(np.array(self.mean), np.array(self.strength), self.fitted_offset)
-
-
-class Ledger(BaseModel):
-    """What a partition has done with its source, up to and including `applied_offset`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    record_version: int = LEDGER_VERSION
-    partition: int
-    partitions: int
-    fingerprint: str
-    """Of the rules and the hash key that the state was made with."""
-    first_offset: int = -1
-    """First source offset that was consumed."""
-    applied_offset: int = -1
-    supervised_offset: int = -1
-    applied: int = 0
-    duplicates: int = 0
-    searching: int = 0
-    """Seeks among the applied that turned out to be searching."""
-    dead_letters: dict[str, Annotated[int, Field(ge=1)]] = {}
-    consecutive_dead_letters: int = 0
-    """Dead letters in a row up to the applied offset."""
-    missing: int = 0
-    """Offsets passed over: the broker no longer had them, or they hold a transaction's marker."""
-    consumed: int = 0
-    """Messages read: applied + duplicates + excluded + dead letters."""
-    newest_ms: int = -1
-    segment: int = 0
-    """Number of the newest segment."""
-    prior: LedgerPrior
-    epoch: int = 0
-    """How often the state was computed anew from the source. Rows of a later epoch replace all those of an earlier one."""
-    recent_block: int = -1
-    """Block of BLOCK_OFFSETS offsets that `applied_offset` is in."""
-    recent_messages: int = 0
-    """Messages read of that block."""
-    recent_dead_letters: int = 0
-    """Dead letters among them."""
-    excluded: int = 0
-    exclusions_offset: int = -1
-    """In topic exclusions, up to which the state was made without those whom it names."""
-    republish: bool = False
-    """The state has just taken another's place: all its rows are to be published, in an epoch later than that of any row."""
-    records: int | None = None
-    """Records of the changelog besides the ledger; None where version 1 did not tell."""
-    ranker_release: str = ""
-    """The release that the ranker scores are of; empty where there are none."""
-    ranker_offset: int = -1
-    """In topic ranker-scores, of the message that let it hold."""
-    fusion: FusionRelease | None = None
-    """The release that the scores are fused by, whole; None while none was sent, and the built-in fusion holds."""
-    fusion_offset: int = -1
-    """In topic fusion-releases, of its message."""
 
 
 def page_records(video_ids: Sequence[bytes], pages: NDArray[np.void]) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from streams.changelog import Ledger
+from streams.ledger import Ledger
 from streams.settings import WorkerSettings
 
 _FEWEST_MESSAGES: Final = 10_000

@@ -14,7 +14,7 @@ from schemas.topics import EXCLUSIONS
 from streams.kafka import VerifiedProducer, topic_name
 from streams.reading import read
 from streams.settings import Settings
-from streams.state import StateKey
+from streams.state_key import StateKey
 
 
 class ListedExclusion(NamedTuple):

@@ -19,8 +19,8 @@ from schemas.clickhouse import CLIP_SCORES, RATE_PRIORS, SUPERVISED_OUTPUTS
 from schemas.errors import DeliveryError, FencedError, StateError
 from schemas.topics import DEAD_LETTERS, EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from streams import clickhouse, metrics, tracing
-from streams.changelog import Ledger
 from streams.kafka import changelog_name, topic_name
+from streams.ledger import Ledger
 from streams.partition_writer import PartitionWriter
 from streams.rows import epoch_of
 from streams.settings import Settings

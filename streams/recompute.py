@@ -5,11 +5,12 @@ from collections.abc import Callable
 from schemas.errors import StateError
 from schemas.exclusions import Excluded
 from schemas.topics import FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
-from streams.changelog import Ledger
 from streams.chunk_reading import read_chunks
 from streams.kafka import topic_name
+from streams.ledger import Ledger
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
+from streams.state_key import StateKey
 
 
 def recompute(

@@ -6,9 +6,11 @@ from schemas.errors import StateError
 from scoring.statistics.partition import RankerState
 from streams import changelog
 from streams.kafka import changelog_name
+from streams.ledger import Ledger
 from streams.reading import read
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey, fusion_state
+from streams.state import PartitionState, fusion_state
+from streams.state_key import StateKey
 
 
 def recover(settings: Settings, partition: int, partitions: int) -> PartitionState:
@@ -79,10 +81,10 @@ def _put_sessions(state: PartitionState, segments: Mapping[bytes, bytes]) -> Non
         records = changelog.read_segment(segments[key])
         statistics.sessions = statistics.sessions.with_room(len(records), statistics.forget_before_ms)
         statistics.sessions.put(records)
-    state.segment_keys = set(segments)
+    state.changes.segment_keys = set(segments)
 
 
-def _check_origin(ledger: changelog.Ledger, partitions: int, key: StateKey) -> None:
+def _check_origin(ledger: Ledger, partitions: int, key: StateKey) -> None:
     if ledger.partitions != partitions:
         message = (
             f"the state of partition {ledger.partition} was made with {ledger.partitions} partitions, "

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,23 +12,22 @@ from schemas.columns import decode
 from schemas.dead_letters import Reason, Rejection, rejection_of
 from schemas.exclusions import Excluded, ExclusionKind, judge
 from schemas.fusion import FusionRelease, judge_fusion
-from schemas.hashing import hash_key
 from schemas.ranker import RankerScores, judge_ranker
 from schemas.supervised import SupervisedOutput
 from scoring.fusion import FUSION_VERSION
 from scoring.learned_fusion.live import model_of
 from scoring.statistics import aggregation
-from scoring.statistics.aggregation import Rules
 from scoring.statistics.exclusions import Exclusions
 from scoring.statistics.pace import PaceWatch
 from scoring.statistics.partition import FusionState, PartitionStatistics, RankerState, next_fit_after
-from scoring.statistics.sessions import BUCKETS
 from streams import changelog
-from streams.changelog import BLOCK_OFFSETS, Ledger, LedgerPrior, Record
+from streams.changed_records import ChangedRecords
+from streams.changelog import Record
 from streams.chunks import Chunk
+from streams.ledger import Ledger, LedgerPrior
 from streams.letters import DeadLetter, dead_letter, rejection_of_fate, wrong_partition
 from streams.rows import clip_score_rows, prior_rows, supervised_rows
-from streams.settings import Settings
+from streams.state_key import StateKey
 
 
 def exclusions_of(excluded: frozenset[Excluded]) -> Exclusions:
@@ -39,32 +36,6 @@ def exclusions_of(excluded: frozenset[Excluded]) -> Exclusions:
         {identifier for kind, identifier in excluded if kind is ExclusionKind.SESSION},
         {identifier for kind, identifier in excluded if kind is ExclusionKind.VIEWER},
     )
-
-
-class StateKey(NamedTuple):
-    """What a state's numbers depend on, besides its source: only state made under the same is read again."""
-
-    rules: Rules
-    hash_key: NDArray[np.uint64]
-    max_message_bytes: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return what state made under these settings depends on."""
-        statistics = settings.statistics
-        rules = Rules(
-            half_life_ms=int(statistics.half_life_hours * 3_600_000),
-            session_window_ms=int(statistics.session_window_hours * 3_600_000),
-            max_clock_skew_ms=int(statistics.max_clock_skew_minutes * 60_000),
-        )
-        secret = blake2b(settings.hash_secret.get_secret_value().encode(), digest_size=16).digest()
-        return cls(rules, hash_key(secret), settings.worker.max_message_bytes)
-
-    @property
-    def fingerprint(self) -> str:
-        """A short text that differs when any of it does."""
-        content = repr((tuple(self.rules), self.hash_key.tolist(), self.max_message_bytes))
-        return blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -105,9 +76,7 @@ class PartitionState:
             fingerprint=self.key.fingerprint,
             prior=LedgerPrior.of(self.statistics.prior),
         )
-        self.segment_keys: set[bytes] = set()
-        self._obsolete_keys: set[bytes] = set()
-        self._new_exclusions = self.excluded
+        self.changes = ChangedRecords(self.excluded)
         self.wanted = self.excluded
         """Who is to be excluded, by the topic of exclusions up to `wanted_offset`."""
         self.wanted_offset = -1
@@ -154,11 +123,13 @@ class PartitionState:
             self._dead_letters.append(dead_letter(chunk, row, rejection))
             reason = rejection.reason.value
             self.ledger.dead_letters[reason] = self.ledger.dead_letters.get(reason, 0) + 1
-        counts = np.bincount(fates, minlength=aggregation.WAITING)
-        self._account(chunk, counts)
-        self._count_consecutive(fates)
-        self._count_recent(chunk.offsets, fates)
-        return counts
+        self.ledger.count(chunk.offsets, fates)
+        self.ledger.searching = int(self.statistics.clock.searching[0])
+        self.ledger.newest_ms = int(self.statistics.clock.newest_ms[0])
+        oldest_ms = int(chunk.timestamps_ms.min())
+        self._oldest_ms = oldest_ms if self._oldest_ms is None else min(oldest_ms, self._oldest_ms)
+        self._touched = True
+        return np.bincount(fates, minlength=aggregation.WAITING)
 
     def refit(self, offset: int) -> None:
         """Fit the prior to all interactions before `offset`; the next flush publishes all that it changes."""
@@ -166,40 +137,6 @@ class PartitionState:
         self._prior_is_new = True
         self.ledger.prior = LedgerPrior.of(self.statistics.prior)
         self._touched = True
-
-    def _account(self, chunk: Chunk, counts: NDArray[np.int64]) -> None:
-        ledger, messages = self.ledger, len(chunk)
-        if ledger.first_offset < 0:
-            ledger.first_offset = int(chunk.offsets[0])
-        else:
-            ledger.missing += int(chunk.offsets[0]) - ledger.applied_offset - 1
-        ledger.missing += int(chunk.offsets[-1] - chunk.offsets[0]) + 1 - messages
-        ledger.applied_offset = int(chunk.offsets[-1])
-        ledger.consumed += messages
-        ledger.applied += int(counts[aggregation.APPLIED])
-        ledger.duplicates += int(counts[aggregation.DUPLICATE])
-        ledger.excluded += int(counts[aggregation.EXCLUDED])
-        ledger.searching = int(self.statistics.clock.searching[0])
-        ledger.newest_ms = int(self.statistics.clock.newest_ms[0])
-        oldest_ms = int(chunk.timestamps_ms.min())
-        self._oldest_ms = oldest_ms if self._oldest_ms is None else min(oldest_ms, self._oldest_ms)
-        self._touched = True
-
-    def _count_consecutive(self, fates: NDArray[np.uint8]) -> None:
-        good = np.flatnonzero(fates < aggregation.REJECTED)
-        if len(good):
-            self.ledger.consecutive_dead_letters = len(fates) - 1 - int(good[-1])
-        else:
-            self.ledger.consecutive_dead_letters += len(fates)
-
-    def _count_recent(self, offsets: NDArray[np.int64], fates: NDArray[np.uint8]) -> None:
-        """Count what the newest block of offsets holds: by offsets, so that the count does not depend on chunks."""
-        ledger, block = self.ledger, int(offsets[-1]) // BLOCK_OFFSETS
-        if block != ledger.recent_block:
-            ledger.recent_block, ledger.recent_messages, ledger.recent_dead_letters = block, 0, 0
-        recent = fates[int(offsets.searchsorted(block * BLOCK_OFFSETS)) :]
-        ledger.recent_messages += len(recent)
-        ledger.recent_dead_letters += int((recent >= aggregation.REJECTED).sum())
 
     def apply_supervised(self, chunk: Chunk) -> None:
         """Cache a chunk of supervised outputs. Messages that were cached before are skipped."""
@@ -301,15 +238,13 @@ class PartitionState:
 
     def take_as_written(self) -> None:
         """Begin where the changelog stands: nothing of this state is to be written again."""
-        self._new_exclusions = frozenset()
+        self.changes.new_exclusions = frozenset()
         self.wanted_offset = self.ledger.exclusions_offset
 
     @property
     def record_keys(self) -> set[bytes]:
         """Keys of all records that the changelog has of this state, but the ledger's."""
-        pages = self.statistics.pages.key[: int(self.statistics.pages.size[0])]
-        exclusions = {changelog.exclusion_record(excluded).key for excluded in self.excluded}
-        return {*changelog.page_keys(pages)} | self.segment_keys | exclusions
+        return self.changes.keys(self.statistics, self.excluded)
 
     def take_place_of(self, old_keys: set[bytes]) -> Flush:
         """Return what the changelog needs so that this state stands in place of another; its rows are published afterwards.
@@ -319,7 +254,7 @@ class PartitionState:
         """
         self.ledger.segment = max((changelog.segment_number(key) for key in old_keys if key[:1] == changelog.SEGMENT), default=0)
         self.ledger.republish = self._touched = True
-        self._obsolete_keys = old_keys - {changelog.LEDGER}
+        self.changes.obsolete_keys = old_keys - {changelog.LEDGER}
         self.forget_dead_letters()
         flush = self.take_flush()
         none = {name: getattr(flush, name).slice(0, 0) for name in ("clip_scores", "supervised", "prior")}
@@ -327,9 +262,7 @@ class PartitionState:
 
     def exclude_from_now_on(self) -> None:
         """Pass over those who are wanted excluded in what is still to come."""
-        written = {changelog.exclusion_record(excluded).key for excluded in self.excluded - self.wanted}
-        self._obsolete_keys |= written
-        self._new_exclusions |= self.wanted - self.excluded
+        self.changes.exclude(self.wanted, instead_of=self.excluded)
         self.excluded = self.wanted
         self.statistics.exclusions = exclusions_of(self.excluded)
         self.ledger.exclusions_offset, self._touched = self.wanted_offset, True
@@ -363,7 +296,7 @@ class PartitionState:
         statistics, pages = self.statistics, self.statistics.pages
         scores = clip_score_rows(statistics, statistics.dirty_clips(), self.ledger.epoch)
         pages.dirty[: int(pages.size[0])] = 0
-        records = self._changed_records()
+        records = self.changes.take(statistics, self.ledger, self.excluded)
         dead_letters, self._dead_letters = self._dead_letters, []
         supervised, self._supervised = self._supervised, []
         prior = prior_rows(self.partition, statistics.prior).slice(0, None if self._prior_is_new else 0)
@@ -371,34 +304,6 @@ class PartitionState:
         oldest_ms, self._oldest_ms = self._oldest_ms, None
         ledger = self.ledger.model_copy(deep=True)
         return Flush(self.partition, scores, supervised_rows(supervised), prior, dead_letters, records, ledger, oldest_ms)
-
-    def _changed_records(self) -> list[Record]:
-        new = [*self._page_records(), *self._segment_records()]
-        new += [changelog.exclusion_record(excluded) for excluded in sorted(self._new_exclusions)]
-        self._new_exclusions = frozenset()
-        obsolete = self._obsolete_keys.difference(record.key for record in new)
-        self._obsolete_keys = set()
-        self.ledger.records = int(self.statistics.pages.size[0]) + len(self.segment_keys) + len(self.excluded)
-        return [*(Record(key, None) for key in sorted(obsolete)), *new, changelog.ledger_record(self.ledger)]
-
-    def _page_records(self) -> list[Record]:
-        pages, size = self.statistics.pages, int(self.statistics.pages.size[0])
-        rows = np.flatnonzero(pages.changed[:size])
-        pages.changed[rows] = False
-        video_ids = self.statistics.video_ids
-        return changelog.page_records([video_ids[video] for video in pages.video[rows].tolist()], pages.records(rows))
-
-    def _segment_records(self) -> list[Record]:
-        """Return the new segment, and have those deleted that it makes superfluous."""
-        statistics, sessions = self.statistics, self.statistics.sessions
-        self.ledger.segment += 1
-        number = self.ledger.segment
-        new = changelog.segment_records(number, sessions.take_segment(number % BUCKETS, statistics.forget_before_ms))
-        needed = range(number - BUCKETS, number)
-        old = {key for key in self.segment_keys if changelog.segment_number(key) not in needed}
-        self._obsolete_keys |= old
-        self.segment_keys = (self.segment_keys | {record.key for record in new}) - old
-        return new
 
 
 def fusion_state(release: FusionRelease | None, offset: int) -> FusionState:

@@ -12,7 +12,8 @@ from streams.chunks import Chunk
 from streams.record_batches import RecordBatch
 from streams.recovery import state_of
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
+from streams.state_key import StateKey
 
 _TIME_MS = 1_790_000_000_000
 _EMPTY_RECORD = b"\x0c\0\0\0\x01\x01\0"

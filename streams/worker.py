@@ -17,7 +17,7 @@ from streams.kafka import ensure_topics
 from streams.metrics import Process
 from streams.metrics_endpoint import serve_metrics
 from streams.settings import Settings
-from streams.state import StateKey
+from streams.state_key import StateKey
 from streams.warm_up import warm_up
 
 log = structlog.get_logger()

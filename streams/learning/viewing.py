@@ -14,7 +14,8 @@ from streams.chunk_reading import read_chunks
 from streams.kafka import topic_name
 from streams.learning.snapshot import PartitionPart, Snapshot
 from streams.settings import Settings
-from streams.state import StateKey, exclusions_of
+from streams.state import exclusions_of
+from streams.state_key import StateKey
 
 _CLIP_MS: Final = CLIP_SECONDS * 1000
 _MOST_CLIPS: Final = 64

@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from schemas.errors import DeliveryError, StateError
 from schemas.topics import INTERACTIONS
-from streams.changelog import LEDGER, Ledger, read_ledger
+from streams.changelog import LEDGER, read_ledger
 from streams.kafka import changelog_name, connection, partitions_of, topic_name
+from streams.ledger import Ledger
 from streams.settings import Settings
 
 log = structlog.get_logger()

@@ -23,7 +23,8 @@ from schemas.errors import HighlightsError
 from streams import clickhouse, flush, replacement
 from streams.app import HighlightsApp
 from streams.settings import Settings
-from streams.state import Flush, PartitionState, StateKey
+from streams.state import Flush, PartitionState
+from streams.state_key import StateKey
 from streams.transport import Consumer
 from streams.warm_up import warm_up
 from tests.chaos.sabotage import Moment, Sabotage, Saboteur

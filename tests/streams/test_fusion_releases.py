@@ -11,8 +11,9 @@ from schemas.fusion import FusionRelease
 from schemas.ranker import CURRENT_KEY
 from scoring.fusion import FUSION_VERSION
 from scoring.learned_fusion.live import numbers_of
-from streams.changelog import LEDGER, Ledger, read_ledger
+from streams.changelog import LEDGER, read_ledger
 from streams.chunks import Chunk
+from streams.ledger import Ledger
 from streams.state import PartitionState
 from tests.scoring.learned_fusion.worlds import learned
 from tests.scoring.logs import START_MS, message

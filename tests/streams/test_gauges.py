@@ -7,7 +7,8 @@ import pytest
 from streams import metrics
 from streams.gauges import set_partitions, set_sizes
 from streams.settings import Settings
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
+from streams.state_key import StateKey
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from schemas.dead_letters import Reason
 from schemas.errors import StateError
 from schemas.interactions import KINDS
 from streams.changelog import LEDGER, PAGE, SEGMENT
-from streams.state import PartitionState, StateKey
+from streams.state import PartitionState
+from streams.state_key import StateKey
 from tests.scoring.logs import LIMITS, START_MS, events, message
 from tests.scoring.oracle import Event, Oracle
 from tests.streams.world import (

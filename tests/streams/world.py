@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from schemas.byte_column import ByteColumn
 from schemas.exclusions import Excluded, Exclusion, ExclusionKind
 from schemas.hashing import hash_text
-from streams.changelog import Ledger, Record
+from streams.changelog import Record
 from streams.chunks import Chunk
+from streams.ledger import Ledger
 from streams.letters import DeadLetter
 from streams.recovery import state_of
 from streams.rows import clip_score_rows, epoch_of
-from streams.state import Flush, PartitionState, StateKey
+from streams.state import Flush, PartitionState
+from streams.state_key import StateKey
 from tests.scoring.logs import HASH_KEY, LIMITS, RULES, live_sessions
 
 KEY = StateKey(RULES, HASH_KEY, 1 << 16)
