@@ -2,6 +2,9 @@
 
 Numba keys its cache by the file of a function alone, and does not notice when a function that it calls, in another file,
 has changed. So the cache lies in a folder named after the content of all compiled packages.
+
+Compiled functions have no annotations, which numba would not read: it infers types from each call, and one function serves
+several.
 """
 
 import os

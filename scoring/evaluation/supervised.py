@@ -6,25 +6,41 @@ learning side alone, for a method and for its baselines from equally many.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from scoring.evaluation.comparison import estimate, paired_difference
+from scoring.evaluation.forest import Forest, forest_of
 from scoring.evaluation.labelled import LabelledSet
 from scoring.evaluation.report import Report, ReportRow
-from scoring.supervised.clips import LabelledClips
+from scoring.supervised.clips import Floats, LabelledClips
 from scoring.supervised.config import SupervisedConfig
 from scoring.supervised.model import SupervisedModel
 from scoring.supervised.network import ScoreHead, TagHead
+from scoring.supervised.outputs import Outputs
 from scoring.supervised.quality import macro_average_precision, squared_error
 from scoring.supervised.reliability import COVERAGE, Z
 from scoring.supervised.training import best_of, with_cross_fitted_reliability
 
 Told = Callable[[str], None]
-Learn = Callable[[Sequence[SupervisedConfig], LabelledClips, int], list[SupervisedModel]]
-"""From settings to try, clips and a seed to the models that share the work."""
+
+
+class Predictor(Protocol):
+    """What was learned."""
+
+    @property
+    def parameters(self) -> float:
+        """Number of learned weights; NaN where that says nothing."""
+
+    def outputs(self, features: Floats) -> Outputs:
+        """Return what it says of clips with features [n, d]."""
+
+
+Learn = Callable[[LabelledClips, int], Sequence[Predictor]]
+"""From clips and a seed to the models that share the work."""
 Values = dict[tuple[str, str], list[float]]
 """Figures of the seeds by method and metric."""
 
@@ -42,10 +58,9 @@ _SIZES: Final = ((64, 0.5, 0.05), (128, 0.3, 0.05), (256, 0.5, 0.05), (512, 0.6,
 
 @dataclass(frozen=True)
 class Method:
-    """A way to learn, and the settings that are tried."""
+    """A way to learn, the choice among settings included."""
 
     name: str
-    configs: Sequence[SupervisedConfig]
     learn: Learn
 
 
@@ -57,9 +72,10 @@ def label_distribution(sets: Iterable[LabelledSet], seeds: int, told: Told) -> R
         for config, weight in product(_configs(score_head=head, tag_head=None)[1:3], (0.0, 1.0))
     ]
     methods = [
-        Method(ScoreHead.REGRESSION, _configs(score_head=ScoreHead.REGRESSION, tag_head=None), _calibrated),
-        Method(ScoreHead.CLASSES, _configs(score_head=ScoreHead.CLASSES, tag_head=None), _calibrated),
-        Method(head, ours, _calibrated),
+        Method(ScoreHead.REGRESSION, partial(_calibrated, _configs(score_head=ScoreHead.REGRESSION, tag_head=None))),
+        Method(ScoreHead.CLASSES, partial(_calibrated, _configs(score_head=ScoreHead.CLASSES, tag_head=None))),
+        Method(head, partial(_calibrated, ours)),
+        _FOREST,
     ]
     notes = (
         f"coverage: share of held-out labels within the {COVERAGE:.0%} interval, whose width is fitted on the learning side.",
@@ -71,7 +87,7 @@ def label_distribution(sets: Iterable[LabelledSet], seeds: int, told: Told) -> R
 def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     """Compare C2AE joined with binary cross-entropy with binary cross-entropy alone."""
     heads = (TagHead.INDEPENDENT, TagHead.CORRELATED)
-    methods = [Method(head, _configs(score_head=None, tag_head=head), _one) for head in heads]
+    methods = [*(Method(head, partial(_one, _configs(score_head=None, tag_head=head))) for head in heads), _FOREST]
     notes = ("Tags that all or no clips of the test have are left out. by: points of average precision.",)
     return compare("Correlated tags", sets, methods, seeds, (PRECISION,), notes, told)
 
@@ -79,9 +95,10 @@ def tags(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
 def multitask(sets: Iterable[LabelledSet], seeds: int, told: Told) -> Report:
     """Compare one extractor for both tasks with a network for each."""
     methods = [
-        Method("two networks", _configs(), _apart),
-        Method("shared, tasks alike", _configs(balanced=False), _one),
-        Method("shared, weighed by noise", _configs(), _one),
+        Method("two networks", partial(_apart, _configs())),
+        Method("shared, tasks alike", partial(_one, _configs(balanced=False))),
+        Method("shared, weighed by noise", partial(_one, _configs())),
+        _FOREST,
     ]
     notes = (
         "two networks: one for the score and one for the tags, each with its own choice among the same settings.",
@@ -108,6 +125,13 @@ def _apart(configs: Sequence[SupervisedConfig], clips: LabelledClips, seed: int)
     return _one(of_scores, clips, seed) + _one(of_tags, clips, seed)
 
 
+def _forest(clips: LabelledClips, seed: int) -> list[Forest]:
+    return [forest_of(clips, seed)]
+
+
+_FOREST: Final = Method("random forest", _forest)
+
+
 def compare(
     title: str, sets: Iterable[LabelledSet], methods: Sequence[Method], seeds: int, shown: Sequence[str],
     notes: tuple[str, ...], told: Told,
@@ -120,7 +144,7 @@ def compare(
         for seed, method in product(range(seeds), methods):
             told(f"{labelled.name}: {method.name}, seed {seed + 1} of {seeds}")
             learned, test = labelled.sides(seed)
-            found = metrics_of(method.learn(method.configs, learned, seed), test)
+            found = metrics_of(method.learn(learned, seed), test)
             for metric in shown:
                 values.setdefault((method.name, metric), []).append(found.get(metric, float("nan")))
         rows += _rows(labelled.name, values, methods[0].name)
@@ -131,18 +155,16 @@ def compare(
     return Report(title, seeds, notes, tuple(rows))
 
 
-def metrics_of(models: Sequence[SupervisedModel], test: LabelledClips) -> dict[str, float]:
+def metrics_of(models: Sequence[Predictor], test: LabelledClips) -> dict[str, float]:
     """Return every metric that the models' heads and the test's labels allow."""
     found = {PARAMETERS: float(sum(model.parameters for model in models))}
     for outputs in (model.outputs(test.features) for model in models):
-        if outputs.mean is not None and outputs.sd is not None and test.scored.any():
-            half = Z * outputs.sd[test.scored]
-            within = np.abs(outputs.mean - test.score)[test.scored] <= half
-            found |= {
-                SQUARED_ERROR: squared_error(outputs.mean, test),
-                COVERED: float(within.mean()),
-                WIDTH: float(2 * half.mean()),
-            }
+        if outputs.mean is not None and test.scored.any():
+            found[SQUARED_ERROR] = squared_error(outputs.mean, test)
+            if outputs.sd is not None:
+                half = Z * outputs.sd[test.scored]
+                within = np.abs(outputs.mean - test.score)[test.scored] <= half
+                found |= {COVERED: float(within.mean()), WIDTH: float(2 * half.mean())}
         if outputs.tags is not None and test.tagged.any():
             found[PRECISION] = 100 * macro_average_precision(outputs.tags, test)
     return found

@@ -14,7 +14,7 @@ from tests.scoring.supervised.planted import planted
 
 def _compared(sets: int) -> list[ReportRow]:
     config = SupervisedConfig(hidden=8, latent=2, most_epochs=1)
-    methods = [Method(name, [config], lambda configs, clips, seed: [train(clips, configs[0], seed)]) for name in ("one", "same")]
+    methods = [Method(name, lambda clips, seed: [train(clips, config, seed)]) for name in ("one", "same")]
     of = [LabelledSet(f"set {number}", planted(videos=12, seed=number), None) for number in range(sets)]
     return list(compare("Title", of, methods, 2, (SQUARED_ERROR, PARAMETERS), (), lambda _: None).rows)
 
