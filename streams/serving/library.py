@@ -10,12 +10,15 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
 
 from schemas.errors import DeliveryError
-from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, Snapshot
+from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, MOVING, STILL, Snapshot
 
 _OVERLAP_MS: Final = 2_000
 """How long before the newest row the next read begins: an insert takes time, and a later one may be seen before it."""
-SLICES: Final = 64
-"""A row may be seen later still, as when ClickHouse was away: so each read has one slice of the library, too, of any age."""
+_SLICES: Final = 16
+"""A row may be seen later still, as when ClickHouse was away: one read in eight has a slice of the library, too, of any age."""
+_READS_PER_SLICE: Final = 8
+SWEEP: Final = _SLICES * _READS_PER_SLICE
+"""Reads after which every clip has been read again."""
 _CLIP_BITS: Final = 14
 _LEAST_TAG_PROBABILITY: Final = 0.5
 
@@ -25,9 +28,9 @@ SELECT video_id, clip_index, {", ".join((*FLOATS, *INTEGERS))}, version, supervi
        ifNull(toUnixTimestamp64Milli(event_at), -1) AS event_at_ms,
        (event_at IS NOT NULL OR supervised_score IS NOT NULL OR ranker_score IS NOT NULL) AS known
 FROM clip_scores
-WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}}) OR cityHash64(video_id, clip_index) % {SLICES} = {{slice:UInt8}}
-ORDER BY version
-"""
+WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
+_OR_IN_SLICE: Final = f" OR cityHash64(video_id, clip_index) % {_SLICES} = {{slice:UInt8}}"
+_OLDEST_FIRST: Final = " ORDER BY version"
 
 _OUTPUTS: Final = f"""
 SELECT video_id, clip_index, toString(category) AS category, toJSONString(tags) AS tags_json,
@@ -36,6 +39,8 @@ FROM supervised_outputs FINAL
 WHERE {{everything:Bool}} OR video_id IN {{videos:Array(String)}}
 """
 
+_COLUMNS: Final = COLUMNS | {"version": "u8", "supervised_offset": "i8"}
+
 
 class Library:
     """All clips that have a score. One thread refreshes it; the snapshots that it makes are for all."""
@@ -43,13 +48,13 @@ class Library:
     def __init__(self, client: Client) -> None:
         """Begin empty; `client` reads ClickHouse."""
         self._client = client
-        self._rows: dict[str, NDArray[Any]] = {name: np.zeros(0, kind) for name, kind in COLUMNS.items()}
+        self._rows: dict[str, NDArray[Any]] = {name: np.zeros(0, kind) for name, kind in _COLUMNS.items()}
         self._videos: dict[str, int] = {}
         self._categories: dict[str, int] = {"": 0}
         self._tags: dict[str, NDArray[np.bool_]] = {}
         self._tags_json: NDArray[np.object_] = np.zeros(0, object)
         self._newest_ms = 0
-        self._slice = 0
+        self._reads = 0
         self._keys: NDArray[np.int64] = np.zeros(0, np.int64)
         self._place: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -60,8 +65,10 @@ class Library:
             DeliveryError: ClickHouse does not answer.
         """
         first = self._newest_ms == 0
-        table = self._read(_CHANGED, {"since": max(0, self._newest_ms - _OVERLAP_MS), "slice": self._slice})
-        self._slice = (self._slice + 1) % SLICES
+        self._reads += 1
+        number, waits = divmod(self._reads, _READS_PER_SLICE)
+        parameters = {"since": max(0, self._newest_ms - _OVERLAP_MS), "slice": number % _SLICES}
+        table = self._read(_CHANGED + ("" if waits else _OR_IN_SLICE) + _OLDEST_FIRST, parameters)
         if not len(table):
             return False
         places = self._places(table)
@@ -80,7 +87,7 @@ class Library:
         return Snapshot(
             name=name,
             published_at_ms=self._newest_ms,
-            rows={name: column.copy() for name, column in self._rows.items()},
+            rows={name: self._rows[name] for name in STILL} | {name: self._rows[name].copy() for name in MOVING},
             order=self._ranking(),
             videos=list(self._videos),
             categories=list(self._categories),
@@ -88,7 +95,7 @@ class Library:
             tags_json=self._tags_json,
         )
 
-    def _ranking(self) -> NDArray[np.int64]:
+    def _ranking(self) -> NDArray[np.uint32]:
         """Return the places of the known clips, best first, and of two that are worth the same the one that came first.
 
         Worth and place are sorted as one integer, which is ten times as fast as sorting places by their worth.
@@ -98,7 +105,7 @@ class Library:
         ascending = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))  # in the order of the numbers, negative ones first
         keys = ascending.astype(np.uint64) << np.uint64(32) | known
         keys.sort()
-        return (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        return keys.astype(np.uint32)
 
     def _read(self, query: str, parameters: dict[str, Any]) -> pa.Table:
         try:
@@ -132,7 +139,7 @@ class Library:
 
     def _append(self, keys: NDArray[np.int64]) -> None:
         first = len(self._tags_json)
-        rows = {name: np.zeros(len(keys), kind) for name, kind in COLUMNS.items()}
+        rows = {name: np.zeros(len(keys), kind) for name, kind in _COLUMNS.items()}
         rows["video"][:], rows["clip_index"][:] = keys >> _CLIP_BITS, keys & ((1 << _CLIP_BITS) - 1)
         rows["supervised_offset"][:] = -1
         self._rows = {name: np.concatenate((column, rows[name])) for name, column in self._rows.items()}
@@ -153,8 +160,8 @@ class Library:
         outputs, places = outputs.filter(known), self._place[at[known]]
         encoded = pc.dictionary_encode(outputs["category"].combine_chunks())
         codes = [self._categories.setdefault(name, len(self._categories)) for name in encoded.dictionary.to_pylist()]
+        self._rows["category"], self._tags_json = self._rows["category"].copy(), self._tags_json.copy()
         self._rows["category"][places] = np.array(codes, np.int32)[encoded.indices.to_numpy()]
-        self._tags_json = self._tags_json.copy()
         self._tags_json[places] = [text.encode() for text in outputs["tags_json"].to_pylist()]
         self._set_tags(outputs["likely_tags"].combine_chunks(), places)
 

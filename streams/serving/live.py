@@ -1,4 +1,4 @@
-"""The snapshots that requests are answered from: one reader makes them about once a second, while anything changes."""
+"""The snapshots that requests are answered from: one reader makes them about twice a second, while anything changes."""
 
 import asyncio
 import secrets
@@ -17,7 +17,7 @@ from streams.serving.snapshot import Snapshot
 
 log = structlog.get_logger()
 
-_INTERVAL_S: Final = 0.8
+_INTERVAL_S: Final = 0.4
 _STALE_S: Final = 15.0
 
 

@@ -25,18 +25,15 @@ FLOATS: Final = (
     "behaviour_weight",
 )
 INTEGERS: Final = ("exposures", "shares", "rewinds", "fast_forwards")
-COLUMNS: Final[dict[str, str]] = {
-    "video": "i4",
-    "clip_index": "u4",
-    "category": "i4",
+STILL: Final = {"video": "i4", "clip_index": "u4", "category": "i4"}
+MOVING: Final[dict[str, str]] = {
     **dict.fromkeys(FLOATS, "f4"),
     **dict.fromkeys(INTEGERS, "u4"),
     "event_at_ms": "i8",
-    "version": "u8",
-    "supervised_offset": "i8",
     "known": "?",
 }
-"""What is kept of a clip: video and category as places in the snapshot's lists, NaN where a part is missing."""
+COLUMNS: Final = STILL | MOVING
+"""What a snapshot keeps of a clip: video and category as places in its lists, NaN where a part is missing."""
 
 _SHOWN: Final = [name for name in HighlightRow.model_fields if name in (*FLOATS, *INTEGERS)]
 _FIRST_STEP: Final = 512
@@ -51,7 +48,7 @@ class Snapshot:
     """When the newest row was published."""
     rows: dict[str, NDArray[Any]]
     """By name of COLUMNS, with one value of each clip."""
-    order: NDArray[np.int64]
+    order: NDArray[np.uint32]
     """Places in `rows` of the clips that have a score, best first."""
     videos: list[str]
     categories: list[str]
@@ -90,7 +87,7 @@ class Snapshot:
             for (video, clip, category, place), part in zip(values, parts, strict=True)
         ]
 
-    def _matching(self, query: FeedQuery, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _matching(self, query: FeedQuery, places: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Return those of `places` that pass the query's filters; each filter sees what the one before left."""
         if query.video:
             places = places[self.rows["video"][places] == _place(self.videos, query.video)]
@@ -110,14 +107,14 @@ class Snapshot:
         return places
 
 
-def _diverse(places: NDArray[np.int64], videos: NDArray[np.int32], most: int, seen: Counter[int]) -> NDArray[np.int64]:
+def _diverse(places: NDArray[np.uint32], videos: NDArray[np.int32], most: int, seen: Counter[int]) -> NDArray[np.uint32]:
     """Return the first `most` of each video's clips; `seen` counts those of the steps before, and is brought up to date."""
     kept = []
     for place, video in zip(places.tolist(), videos.tolist(), strict=True):
         if seen[video] < most:
             seen[video] += 1
             kept.append(place)
-    return np.array(kept, np.int64)
+    return np.array(kept, np.uint32)
 
 
 def _place(names: list[str], name: str) -> int:

@@ -16,7 +16,7 @@ from schemas.clickhouse import HighlightRow
 from streams.feed import feed
 from streams.serving.api import create_api
 from streams.serving.ledgers import Ledgers
-from streams.serving.library import SLICES, Library
+from streams.serving.library import SWEEP, Library
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
 
@@ -125,16 +125,18 @@ def test_a_row_that_is_seen_late_is_served(api: TestClient, system: System) -> N
     video, _, index = best["clip_id"].rpartition(":")
     library = Library(system.client)
     library.refresh()
+    before = library.snapshot("before")
     system.client.command(
         "INSERT INTO clip_scores"
         " SELECT * REPLACE (version + 1 AS version, 0.5 AS score, published_at - INTERVAL 1 HOUR AS published_at)"
         " FROM clip_scores FINAL WHERE video_id = {video:String} AND clip_index = {index:UInt32}",
         parameters={"video": video, "index": int(index)},
     )
-    assert sum(library.refresh() for _ in range(SLICES)) == 1
+    assert sum(library.refresh() for _ in range(SWEEP)) == 1
     late = library.snapshot("late")
     is_it = (late.rows["video"] == late.videos.index(video)) & (late.rows["clip_index"] == int(index))
     assert late.rows["score"][is_it].tolist() == [0.5]
+    assert before.rows["score"][is_it].tolist() == [pytest.approx(best["score"])]
 
 
 @contextmanager

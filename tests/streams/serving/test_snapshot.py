@@ -21,7 +21,7 @@ def snapshot() -> Snapshot:
     rows["worth"], rows["score_high"] = draw.normal(5, 2, count), draw.uniform(0, 10, count)
     rows["event_at_ms"] = draw.integers(0, 2_000_000, count)
     tags = {"goal": draw.random(count) < 0.2}
-    order = np.argsort(-rows["worth"], kind="stable")
+    order = np.argsort(-rows["worth"], kind="stable").astype(np.uint32)
     names = [f"v{video}" for video in range(100)]
     return Snapshot("00000000-1", 7, rows, order, names, ["", "a", "b"], tags, np.full(count, b"{}", object))
 
