@@ -110,7 +110,7 @@ class WorkerSettings(_Group):
     within the session timeout has its partitions at once, and nobody else has to take them. Unset: a new member each time."""
     session_timeout_s: Annotated[float, Field(ge=1, le=30)] = 6.0
     """Silence after which a worker's partitions go to others."""
-    flush_interval_s: Annotated[float, Field(gt=0, le=60)] = 1.0
+    flush_interval_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """Time between flushes: longer makes fewer, larger inserts and staler scores."""
     max_unflushed_interactions: Annotated[int, Field(ge=1_000)] = 5_000_000
     """Consumption pauses at this many interactions that are not yet in ClickHouse."""
