@@ -78,7 +78,7 @@ class Replacer:
         await self._flusher.write_held(new.take_place_of(old.record_keys))
         if self._store.states.get(old.partition) is not old:
             return
-        new.wanted, new.wanted_offset = old.wanted, old.wanted_offset
+        new.want_excluded(old.wanted, old.wanted_offset)
         self._store.states[new.partition] = new
 
 

@@ -218,16 +218,21 @@ class PartitionState:
 
     def note_exclusions(self, chunk: Chunk) -> None:
         """Take note of a chunk of exclusions; a state computed without those whom they name is to take this one's place."""
+        wanted, offset = self.wanted, self.wanted_offset
         for row in np.flatnonzero(chunk.offsets > self.wanted_offset).tolist():
-            self.wanted_offset, value = int(chunk.offsets[row]), chunk.values.item(row)
+            offset, value = int(chunk.offsets[row]), chunk.values.item(row)
             who = judge(chunk.keys.item(row), value)
             if isinstance(who, Rejection):
                 self._dead_letters.append(dead_letter(chunk, row, who))
             else:
-                self.wanted = self.wanted - {who} if value is None else self.wanted | {who}
-        if self.wanted == self.excluded and self.wanted_offset > self.ledger.exclusions_offset:
-            self.ledger.exclusions_offset = self.wanted_offset
-            self._touched = True
+                wanted = wanted - {who} if value is None else wanted | {who}
+        self.want_excluded(wanted, offset)
+
+    def want_excluded(self, wanted: frozenset[Excluded], offset: int) -> None:
+        """Take note of who is to be excluded by their topic up to an offset; so does the ledger, if this state is already."""
+        self.wanted, self.wanted_offset = wanted, offset
+        if not self.is_outdated and offset > self.ledger.exclusions_offset:
+            self.ledger.exclusions_offset, self._touched = offset, True
 
     @property
     def is_outdated(self) -> bool:

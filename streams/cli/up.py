@@ -8,7 +8,7 @@ from schemas.errors import ConfigurationError
 from streams import clickhouse
 from streams.cli.environment import cache_dir, with_endpoints
 from streams.cli.output import console
-from streams.kafka import ensure_topics
+from streams.kafka import CommittedOffsets, ensure_topics
 from streams.settings import Settings
 
 
@@ -43,8 +43,9 @@ def up(settings: Settings, kafka_port: int, clickhouse_port: int) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Create topics and tables that are missing."""
-    ensure_topics(settings.kafka, settings.worker.group)
+    """Create topics and tables that are missing, and have a new Kafka choose the group's coordinator before a worker asks it."""
+    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    CommittedOffsets(settings.kafka, settings.worker.group, partitions).count()
     with clickhouse.connect(settings.clickhouse, create_database=True) as client:
         clickhouse.migrate(client)
 

@@ -163,6 +163,22 @@ def test_a_broken_exclusion_is_a_dead_letter_and_excludes_nobody() -> None:
     assert flush.ledger.exclusions_offset == 1
 
 
+def test_what_is_taken_back_while_a_state_is_computed_is_done_with() -> None:
+    """Somebody excluded and readmitted meanwhile makes nothing outdated, and the group hears that the messages are read."""
+    world = World([_play(offset, f"s{offset}", "x") for offset in range(3)], [])
+    world.apply(3)
+    world.exclude("s1")
+
+    def meanwhile() -> None:
+        world.exclude("s2")
+        world.exclude("s2", back=True)
+
+    world.replace_state(meanwhile)
+    assert not world.state.is_outdated
+    assert world.state.ledger.exclusions_offset == 2
+    assert world.state.is_touched
+
+
 def test_exclusions_survive_in_the_changelog() -> None:
     """A recovered state passes over the same sessions, without reading their topic again."""
     world = World([_play(offset, f"s{offset}", "x") for offset in range(3)], [])

@@ -4,7 +4,7 @@ It drives `PartitionState` as `streams.app` and `streams.flush` do: ClickHouse, 
 transaction; and after a crash a new state from the changelog, with the source read again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -123,14 +123,19 @@ class World:
         chunk = chunk_of([Message(message.offset, 0, message.value) for message in new], "exclusions")
         self.state.note_exclusions(replace(chunk, keys=ByteColumn.of([message.key for message in new])))
 
-    def replace_state(self) -> None:
-        """Put a state without those excluded in the place of this one; die within it where `crash_at` says so."""
+    def replace_state(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Put a state without those excluded in the place of this one; die within it where `crash_at` says so.
+
+        Args:
+            meanwhile: what happens while the new state is computed.
+        """
         self.flush()
         old = self.state
         new = PartitionState(LIMITS.partition, LIMITS.partitions, KEY, old.wanted)
         new.apply_supervised(chunk_of([each for each in self.supervised if each.offset <= old.ledger.supervised_offset]))
         new.apply_interactions(chunk_of([each for each in self.source if each.offset <= old.ledger.applied_offset]))
         new.ledger.exclusions_offset = old.wanted_offset
+        meanwhile()
         flush = new.take_place_of(old.record_keys)
         if self.crash_at is Moment.BEFORE:
             raise Crash
@@ -138,7 +143,7 @@ class World:
         if self.crash_at is not None:
             raise Crash
         self._publish_anew(new)
-        new.wanted, new.wanted_offset = old.wanted, old.wanted_offset
+        new.want_excluded(old.wanted, old.wanted_offset)
         self.state = new
 
     def _publish_anew(self, state: PartitionState) -> None:
