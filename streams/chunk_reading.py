@@ -97,5 +97,5 @@ async def _next(reader: AIOKafkaConsumer, place: TopicPartition, end: int) -> Ch
             if len(chunk):
                 return chunk
         if loop.time() > deadline:
-            raise DeliveryError(f"Kafka has not answered for {_PATIENCE_S:.0f} s while {place.topic} was read")
+            raise DeliveryError(f"Kafka does not answer: nothing has come for {_PATIENCE_S:.0f} s while {place.topic} was read")
     return None

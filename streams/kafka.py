@@ -95,7 +95,7 @@ def _wait_created(name: str, created: Any, timeout_s: float) -> None:
     try:
         created.result(timeout_s)
     except TimeoutError as error:
-        message = f"topic {name} could not be created: Kafka has not answered for {timeout_s:.0f} s"
+        message = f"topic {name} could not be created: Kafka does not answer within {timeout_s:.0f} s"
         raise DeliveryError(message) from error
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:

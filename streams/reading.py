@@ -51,7 +51,7 @@ def _until_end(consumer: Consumer, last: int | None) -> Iterator[list[Message]]:
         if messages:
             heard = time.monotonic()
         elif time.monotonic() - heard > _IDLE_S:
-            message = f"Kafka has not answered for {_IDLE_S:.0f} s while a topic was read"
+            message = f"Kafka does not answer: nothing has come for {_IDLE_S:.0f} s while a topic was read"
             raise DeliveryError(message)
         good = [message for message in messages if message.error() is None]
         if last is not None and good and good[-1].offset() >= last:
