@@ -87,18 +87,26 @@ class Ledger(BaseModel):
     fusion_offset: int = -1
     """In topic fusion-releases, of its message."""
 
-    def count(self, offsets: NDArray[np.int64], fates: NDArray[np.uint8]) -> None:
+    def count(self, offsets: NDArray[np.int64], fates: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Count n >= 1 messages, the next ones of the source.
 
         Args:
             offsets: [n] rising, above `applied_offset`.
             fates: [n] of `scoring.statistics.aggregation`.
+
+        Returns:
+            The number of messages by fate.
         """
+        counts = np.bincount(fates, minlength=aggregation.WAITING)
+        self.consumed += len(fates)
+        self.applied += int(counts[aggregation.APPLIED])
+        self.duplicates += int(counts[aggregation.DUPLICATE])
+        self.excluded += int(counts[aggregation.EXCLUDED])
         self._count_missing(offsets)
-        self._count_fates(fates)
         self._count_consecutive(fates)
         self._count_recent(offsets, fates)
         self.applied_offset = int(offsets[-1])
+        return counts
 
     def _count_missing(self, offsets: NDArray[np.int64]) -> None:
         if self.first_offset < 0:
@@ -106,13 +114,6 @@ class Ledger(BaseModel):
         else:
             self.missing += int(offsets[0]) - self.applied_offset - 1
         self.missing += int(offsets[-1] - offsets[0]) + 1 - len(offsets)
-
-    def _count_fates(self, fates: NDArray[np.uint8]) -> None:
-        counts = np.bincount(fates, minlength=aggregation.WAITING)
-        self.consumed += len(fates)
-        self.applied += int(counts[aggregation.APPLIED])
-        self.duplicates += int(counts[aggregation.DUPLICATE])
-        self.excluded += int(counts[aggregation.EXCLUDED])
 
     def _count_consecutive(self, fates: NDArray[np.uint8]) -> None:
         good = np.flatnonzero(fates < aggregation.REJECTED)

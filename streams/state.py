@@ -123,13 +123,13 @@ class PartitionState:
             self._dead_letters.append(dead_letter(chunk, row, rejection))
             reason = rejection.reason.value
             self.ledger.dead_letters[reason] = self.ledger.dead_letters.get(reason, 0) + 1
-        self.ledger.count(chunk.offsets, fates)
+        counts = self.ledger.count(chunk.offsets, fates)
         self.ledger.searching = int(self.statistics.clock.searching[0])
         self.ledger.newest_ms = int(self.statistics.clock.newest_ms[0])
         oldest_ms = int(chunk.timestamps_ms.min())
         self._oldest_ms = oldest_ms if self._oldest_ms is None else min(oldest_ms, self._oldest_ms)
         self._touched = True
-        return np.bincount(fates, minlength=aggregation.WAITING)
+        return counts
 
     def refit(self, offset: int) -> None:
         """Fit the prior to all interactions before `offset`; the next flush publishes all that it changes."""
