@@ -21,6 +21,10 @@ class DeliveryError(HighlightsError):
     """Kafka or ClickHouse did not take what had to be delivered."""
 
 
+class UnavailableError(DeliveryError):
+    """Kafka has not answered for a while: the same can be asked again, of the same client or a new one."""
+
+
 class FencedError(HighlightsError):
     """Another worker has taken over the partition that was to be written."""
 

@@ -12,6 +12,7 @@ from clickhouse_connect.driver.client import Client
 from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
+from schemas.errors import UnavailableError
 from schemas.exclusions import Excluded, ExclusionKind
 from schemas.topics import EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from scoring.statistics.aggregation import APPLIED, DUPLICATE, EXCLUDED
@@ -113,17 +114,21 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
         log.info("partitions ready", partitions=sorted(assigned), clips=self.store.clips)
 
     def _take(self, partition: int, generation: int) -> PartitionState | None:
+        """Return a partition's state, however long Kafka is away; None where the worker stops or another rebalance calls anew."""
         with self._taking[partition]:
-            if generation != self._generation:
-                return None  # another rebalance has begun, and calls this anew
-            try:
-                self.sinks.take(partition)
-                state = recover(self.settings, partition, self.partitions)
-            except Exception as error:  # where another rebalance has begun, nobody waits for this one any more
-                log.warning("partition not taken over", partition=partition, error=str(error))
-                raise
-            state.watch = PaceWatch.of(self.settings.worker.max_interactions_per_minute)
-            return state
+            while generation == self._generation and not self.should_stop:
+                try:
+                    self.sinks.take(partition)
+                    state = recover(self.settings, partition, self.partitions)
+                except UnavailableError as error:
+                    log.warning("partition not taken over yet; tried again", partition=partition, error=str(error))
+                except Exception as error:  # where another rebalance has begun, nobody waits for this one any more
+                    log.warning("partition not taken over", partition=partition, error=str(error))
+                    raise
+                else:
+                    state.watch = PaceWatch.of(self.settings.worker.max_interactions_per_minute)
+                    return state
+        return None
 
     async def apply_interactions(self, event: EventT) -> None:
         """Apply one chunk."""

@@ -7,7 +7,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import DeliveryError
+from schemas.errors import DeliveryError, UnavailableError
 from streams.chunks import Chunk
 from streams.credentials import aiokafka_credentials
 from streams.kafka import connection
@@ -26,7 +26,8 @@ def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int,
     Only what was committed is read. Not to be called from a coroutine: it runs an event loop of its own.
 
     Raises:
-        DeliveryError: Kafka does not answer.
+        UnavailableError: Kafka does not answer.
+        DeliveryError: the partition cannot be read.
     """
     place = TopicPartition(topic, partition)
     with asyncio.Runner() as runner:
@@ -56,7 +57,7 @@ async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
         except KafkaError as error:
             await reader.stop()
             if asyncio.get_running_loop().time() > deadline:
-                raise DeliveryError(_message(str(connection(settings)["bootstrap.servers"]), error)) from error
+                raise UnavailableError(_message(str(connection(settings)["bootstrap.servers"]), error)) from error
             await asyncio.sleep(_PAUSE_S)
         else:
             return reader
@@ -97,5 +98,6 @@ async def _next(reader: AIOKafkaConsumer, place: TopicPartition, end: int) -> Ch
             if len(chunk):
                 return chunk
         if loop.time() > deadline:
-            raise DeliveryError(f"Kafka does not answer: nothing has come for {_PATIENCE_S:.0f} s while {place.topic} was read")
+            message = f"Kafka does not answer: nothing has come for {_PATIENCE_S:.0f} s while {place.topic} was read"
+            raise UnavailableError(message)
     return None

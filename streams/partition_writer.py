@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from schemas.errors import DeliveryError, FencedError, StateError
+from schemas.errors import DeliveryError, FencedError, StateError, UnavailableError
 from streams.kafka import connection
 from streams.settings import KafkaSettings
 
@@ -28,7 +28,8 @@ class PartitionWriter:
         """Take the partition: every earlier writer of it is shut out from here on.
 
         Raises:
-            DeliveryError: Kafka does not answer.
+            UnavailableError: Kafka does not answer.
+            DeliveryError: Kafka refuses.
         """
         self.partition = partition
         self._producer = Producer(
@@ -49,9 +50,9 @@ class PartitionWriter:
         self._is_committing = False
         try:
             self._call(self._producer.init_transactions, _TIMEOUT_S)
-        except DeliveryError as error:
+        except UnavailableError as error:
             message = f"Kafka does not answer while partition {partition} is taken over: {error}"
-            raise DeliveryError(message) from error
+            raise UnavailableError(message) from error
 
     def begin(self) -> bool:
         """Begin a transaction. False when the one before is written, and only its commit is still to be confirmed."""
@@ -105,4 +106,5 @@ class PartitionWriter:
         if error.fatal():
             message = f"Kafka's client cannot write partition {self.partition} any more: {error.str()}. Start the worker again"
             return StateError(message)
-        return DeliveryError(f"Kafka did not take what partition {self.partition} has to write: {error.str()}")
+        kind = UnavailableError if error.retriable() else DeliveryError
+        return kind(f"Kafka did not take what partition {self.partition} has to write: {error.str()}")

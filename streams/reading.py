@@ -6,7 +6,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from schemas.errors import DeliveryError
+from schemas.errors import DeliveryError, UnavailableError
 from streams.kafka import connection
 from streams.settings import KafkaSettings
 
@@ -23,7 +23,8 @@ def read(settings: KafkaSettings, topic: str, partition: int, first: int = 0, la
     be a transaction's markers, which are no messages.
 
     Raises:
-        DeliveryError: Kafka does not answer.
+        UnavailableError: Kafka does not answer.
+        DeliveryError: the partition cannot be read.
     """
     config = {
         "group.id": "unused",
@@ -52,7 +53,7 @@ def _until_end(consumer: Consumer, last: int | None) -> Iterator[list[Message]]:
             heard = time.monotonic()
         elif time.monotonic() - heard > _IDLE_S:
             message = f"Kafka does not answer: nothing has come for {_IDLE_S:.0f} s while a topic was read"
-            raise DeliveryError(message)
+            raise UnavailableError(message)
         good = [message for message in messages if message.error() is None]
         if last is not None and good and good[-1].offset() >= last:
             yield [message for message in good if message.offset() <= last]

@@ -105,6 +105,15 @@ def test_a_worker_that_saw_no_topics_at_first_gets_its_partitions(system: System
     system.assert_exact(sent)
 
 
+def test_a_worker_waits_for_a_kafka_that_goes_away_while_it_takes_over(system: System) -> None:
+    """A partition whose state cannot be read now is asked for again, by the same worker, and the others keep theirs."""
+    sent = system.send_simulated(10_000)
+    system.start_worker(module="tests.integration.cut_off_worker")
+    system.wait_for(sent)
+    assert "not taken over yet; tried again" in system.words
+    system.assert_exact(sent)
+
+
 def test_a_rebuilt_state_is_the_same(system: System) -> None:
     """State computed again from the topics, in place of a good one, changes no score; it is refused while workers run."""
     worker = system.start_worker()
