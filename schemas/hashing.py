@@ -13,12 +13,12 @@ _U64 = np.uint64
 
 
 @inlined
-def _rotate_left(value, bits):  # type: ignore[no-untyped-def]
+def _rotate_left(value, bits):
     return (value << _U64(bits)) | (value >> _U64(64 - bits))
 
 
 @inlined
-def load_word(buffer, at):  # type: ignore[no-untyped-def]
+def load_word(buffer, at):
     """Return the eight bytes (uint8) from a position that is not negative on, the first as the lowest: compiled to one load."""
     at, word = _U64(at), _U64(0)
     for byte in range(8):
@@ -27,7 +27,7 @@ def load_word(buffer, at):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _rounds(v0, v1, v2, v3, count):  # type: ignore[no-untyped-def]
+def _rounds(v0, v1, v2, v3, count):
     for _ in range(count):
         v0 += v1
         v1 = _rotate_left(v1, 13) ^ v0
@@ -43,7 +43,7 @@ def _rounds(v0, v1, v2, v3, count):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def siphash(buffer, start, length, key, compression, finalization):  # type: ignore[no-untyped-def]
+def siphash(buffer, start, length, key, compression, finalization):
     """Return SipHash-c-d of `buffer[start:start + length]` (uint8) under `key` (uint64[2]) as uint64."""
     v0 = key[0] ^ _U64(0x736F6D6570736575)
     v1 = key[1] ^ _U64(0x646F72616E646F6D)
@@ -65,7 +65,7 @@ def siphash(buffer, start, length, key, compression, finalization):  # type: ign
 
 
 @inlined
-def mix(first, second):  # type: ignore[no-untyped-def]
+def mix(first, second):
     """Return one uint64 of two, spread over all bits (the finalizer of splitmix64, Steele 2014)."""
     word = first ^ (second * _U64(0x9E3779B97F4A7C15) + _U64(0x632BE59BD9B4E019))
     word = (word ^ (word >> _U64(30))) * _U64(0xBF58476D1CE4E5B9)

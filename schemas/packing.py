@@ -43,7 +43,7 @@ def unpack(packed: ByteColumn, usual: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 @compiled
-def _pack(words, usual, packed, end):  # type: ignore[no-untyped-def]
+def _pack(words, usual, packed, end):
     """Pack the rows of `words` into `packed`; `end` is set to where each ends."""
     at, width = np.int64(0), words.shape[1]
     for row in range(len(words)):
@@ -60,7 +60,7 @@ def _pack(words, usual, packed, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _unpack(buffer, start, length, usual, words):  # type: ignore[no-untyped-def]
+def _unpack(buffer, start, length, usual, words):
     """Write packed records into the rows of `words`; return how many were whole before one that is not."""
     width = words.shape[1]
     for row in range(len(start)):

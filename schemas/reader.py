@@ -45,25 +45,25 @@ _KIND_TABLE = _table(_KIND_NAMES)
 
 
 @inlined
-def _byte(buffer, at):  # type: ignore[no-untyped-def]
+def _byte(buffer, at):
     """Return a byte at a position that is not negative: a signed one would be tested for that, each time."""
     return buffer[_U64(at)]
 
 
 @inlined
-def _is_space(byte):  # type: ignore[no-untyped-def]
+def _is_space(byte):
     return byte <= 32 and (byte == 32 or byte == 10 or byte == 13 or byte == 9)
 
 
 @inlined
-def _space(buffer, at, end):  # type: ignore[no-untyped-def]
+def _space(buffer, at, end):
     while at < end and _is_space(_byte(buffer, at)):
         at += 1
     return at
 
 
 @inlined
-def _read_string(buffer, at, end):  # type: ignore[no-untyped-def]
+def _read_string(buffer, at, end):
     """Read a string of plain ASCII; `at` stands on its first quote."""
     at += 1
     while at < end:
@@ -77,7 +77,7 @@ def _read_string(buffer, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_digits(buffer, at, end, value):  # type: ignore[no-untyped-def]
+def _read_digits(buffer, at, end, value):
     while at < end:
         digit = np.int64(_byte(buffer, at)) - 48
         if digit < 0 or digit > 9:
@@ -88,7 +88,7 @@ def _read_digits(buffer, at, end, value):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_number(buffer, at, end):  # type: ignore[no-untyped-def]
+def _read_number(buffer, at, end):
     """Read a decimal without sign or exponent: (position behind it, mantissa, digits after the point)."""
     start = at
     at, mantissa = _read_digits(buffer, at, min(end, at + _MAX_DIGITS + 1), np.int64(0))
@@ -108,7 +108,7 @@ def _read_number(buffer, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _lookup(table, buffer, start, length):  # type: ignore[no-untyped-def]
+def _lookup(table, buffer, start, length):
     for row in range(len(table)):
         if table[row, 0] == length:
             same = True
@@ -122,7 +122,7 @@ def _lookup(table, buffer, start, length):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _starts_with(buffer, at, end, word):  # type: ignore[no-untyped-def]
+def _starts_with(buffer, at, end, word):
     if at + len(word) > end:
         return False
     for offset in range(len(word)):
@@ -136,7 +136,7 @@ _TRUE, _FALSE, _NULL = _LITERALS
 
 
 @inlined
-def _skip_scalar(buffer, at, end):  # type: ignore[no-untyped-def]
+def _skip_scalar(buffer, at, end):
     """Read the value of a field that nobody knows, when it is a scalar."""
     byte = buffer[at]
     if byte == 34:
@@ -151,7 +151,7 @@ def _skip_scalar(buffer, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _is_identifier(buffer, start, length):  # type: ignore[no-untyped-def]
+def _is_identifier(buffer, start, length):
     if length < 1 or length > MAX_IDENTIFIER_LENGTH:
         return False
     for at in range(start, start + length):
@@ -161,12 +161,12 @@ def _is_identifier(buffer, start, length):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _milliseconds(mantissa, fraction):  # type: ignore[no-untyped-def]
+def _milliseconds(mantissa, fraction):
     return np.int64(np.rint(mantissa / _POWERS[fraction] * 1000.0))
 
 
 @inlined
-def _in_order(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
+def _in_order(kind, from_ms, to_ms):
     if kind == PLAY:
         return to_ms >= from_ms
     if kind in (SHARE, FAST_FORWARD):
@@ -175,7 +175,7 @@ def _in_order(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_numeric(buffer, field, at, end):  # type: ignore[no-untyped-def]
+def _read_numeric(buffer, field, at, end):
     """Read the value of a field that holds a number: (position behind it, value; positions in ms)."""
     at, mantissa, fraction = _read_number(buffer, at, end)
     if at == _DECLINE:
@@ -190,7 +190,7 @@ def _read_numeric(buffer, field, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_text(buffer, field, at, end):  # type: ignore[no-untyped-def]
+def _read_text(buffer, field, at, end):
     """Read the value of a field that holds a string: (position behind it, code of the kind)."""
     start = at + 1
     at = _read_string(buffer, at, end) if buffer[at] == 34 else _DECLINE
@@ -204,7 +204,7 @@ def _read_text(buffer, field, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_value(buffer, field, at, end):  # type: ignore[no-untyped-def]
+def _read_value(buffer, field, at, end):
     """Read the value of a field; `at` stands on its first byte: (position behind it, its number)."""
     if field == _UNKNOWN:
         return _skip_scalar(buffer, at, end), 0
@@ -216,14 +216,14 @@ def _read_value(buffer, field, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _expect(buffer, at, end, byte):  # type: ignore[no-untyped-def]
+def _expect(buffer, at, end, byte):
     """Read white space and one byte; return the position behind them."""
     at = _space(buffer, at, end)
     return at + 1 if at < end and _byte(buffer, at) == byte else _DECLINE
 
 
 @inlined
-def _is_field(buffer, at, end, field):  # type: ignore[no-untyped-def]
+def _is_field(buffer, at, end, field):
     """Return whether a field's name, a quote and a colon stand at a position, with 16 bytes to be read from there."""
     if field >= len(_FIELDS) or at + 16 > end:
         return False
@@ -232,7 +232,7 @@ def _is_field(buffer, at, end, field):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_name(buffer, at, end, likely):  # type: ignore[no-untyped-def]
+def _read_name(buffer, at, end, likely):
     """Read a field's name up to its value: (position of the value, field). It is looked up where it is not the likely one."""
     start = _expect(buffer, at, end, 34)
     if start == _DECLINE:
@@ -252,7 +252,7 @@ def _read_name(buffer, at, end, likely):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
+def _parse(columns, row, at, end, key):
     """Read one message into its row; False when it is not plainly valid."""
     buffer, seen, field = columns.buffer, 0, -1
     at = _expect(buffer, at, end, 123)
@@ -291,7 +291,7 @@ def _parse(columns, row, at, end, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def parse_all(columns, start, length, key, max_message_bytes):  # type: ignore[no-untyped-def]
+def parse_all(columns, start, length, key, max_message_bytes):
     for row in range(len(start)):
         readable = 0 < length[row] <= max_message_bytes
         columns.accepted[row] = readable and _parse(columns, row, start[row], start[row] + length[row], key)

@@ -47,7 +47,7 @@ class RecordColumns(NamedTuple):
 
 
 @inlined
-def _read_varint(buffer, at, end):  # type: ignore[no-untyped-def]
+def _read_varint(buffer, at, end):
     """Return (position behind it, value); a position beyond `end` where there is none."""
     word, bits = _U64(0), 0
     while at < end and bits <= _MOST_BITS:
@@ -61,7 +61,7 @@ def _read_varint(buffer, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_bytes(buffer, at, end):  # type: ignore[no-untyped-def]
+def _read_bytes(buffer, at, end):
     """Return (position behind them, their start, their length)."""
     at, length = _read_varint(buffer, at, end)
     if at > end or length < -1 or length > end - at:
@@ -70,7 +70,7 @@ def _read_bytes(buffer, at, end):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _read_record(buffer, at, size, columns, row):  # type: ignore[no-untyped-def]
+def _read_record(buffer, at, size, columns, row):
     """Read one record, offset and time as they stand there; return the position behind it, beyond `size` when it is broken."""
     at, length = _read_varint(buffer, at, size)
     if length < 1 or at > size or length > size - at:
@@ -85,7 +85,7 @@ def _read_record(buffer, at, size, columns, row):  # type: ignore[no-untyped-def
 
 
 @compiled
-def read_batches(buffer, batches, columns):  # type: ignore[no-untyped-def]
+def read_batches(buffer, batches, columns):
     """Read all records of b batches.
 
     Args:

@@ -174,7 +174,7 @@ def _usual_rates(prior: RatePrior) -> Floats:
 
 
 @compiled
-def _normal_scores(sessions, bins, usual, score):  # type: ignore[no-untyped-def]
+def _normal_scores(sessions, bins, usual, score):
     """Write the normal scores of n clips' rates into `score`, [kinds of a rate, n]; 0 without exposure.
 
     Chance draws a posterior's score towards 0, so it is made 1 + strength / exposures times as large.

@@ -21,7 +21,7 @@ _FACTORS_OF_SQUARE = (
 
 
 @inlined
-def _expansion(x, power, factors):  # type: ignore[no-untyped-def]
+def _expansion(x, power, factors):
     """Return (w, what w**power is to be multiplied by)."""
     above = below = 1.0
     while x < _SHIFTED_TO:
@@ -37,14 +37,14 @@ def _expansion(x, power, factors):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def mean_cube_root_of(x):  # type: ignore[no-untyped-def]
+def mean_cube_root_of(x):
     """Return the mean cube root of a Gamma variable of shape x > 0, in compiled code."""
     w, rest = _expansion(x, _THIRD, _FACTORS)
     return np.cbrt(w) * rest
 
 
 @compiled
-def _fill(shapes, means, squares):  # type: ignore[no-untyped-def]
+def _fill(shapes, means, squares):
     for at in range(len(shapes)):
         means[at] = mean_cube_root_of(shapes[at])
         w, rest = _expansion(shapes[at], _TWO_THIRDS, _FACTORS_OF_SQUARE)

@@ -144,7 +144,7 @@ def _events_of(block: Block, people: _People, salt: np.uint64) -> NDArray[np.voi
 
 
 @compiled_counting
-def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):  # type: ignore[no-untyped-def]
+def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):
     """Run sessions `done`... of a block; returns the number done when the log is full or all are."""
     for index in range(done, len(starts_at_ms)):
         if is_full(log):
@@ -175,7 +175,7 @@ def _run(rng, people, habits, starts_at_ms, first_session, done, salt, log):  # 
 
 
 @compiled_counting
-def _add_noise(rng, felt, cell_ms):  # type: ignore[no-untyped-def]
+def _add_noise(rng, felt, cell_ms):
     """Add a first-order autoregressive process of standard deviation _EXTRA_SPREAD."""
     keep = np.exp(-cell_ms / _EXTRA_MEMORY_MS)
     fresh = np.sqrt(1.0 - keep * keep)

@@ -14,7 +14,7 @@ _TYPICAL_RETRY_MS = 5_000.0
 
 
 @compiled_counting
-def deliver(rng, log, first):  # type: ignore[no-untyped-def]
+def deliver(rng, log, first):
     """Set the arrival of a session's events, rows `first`... of the log, and add those that arrive a second time.
 
     A session's delay does not change, so its events arrive in order, while those of other sessions get between them. Where

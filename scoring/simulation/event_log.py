@@ -75,13 +75,13 @@ class Sitting(NamedTuple):
 
 
 @inlined
-def is_full(log):  # type: ignore[no-untyped-def]
+def is_full(log):
     """Say whether another session might not fit."""
     return log.size[0] + 2 * MOST_EVENTS_OF_A_SESSION > len(log.events)
 
 
 @inlined
-def write(log, sitting, kind, occurred_at_ms, from_ms, to_ms):  # type: ignore[no-untyped-def]
+def write(log, sitting, kind, occurred_at_ms, from_ms, to_ms):
     """Add one event; its arrival is decided later."""
     row = log.size[0]
     log.size[0] = row + 1

@@ -42,34 +42,34 @@ _SHORTEST_GAP_MS, _LONGEST_GAP_MS = 300, 2_500  # within a burst
 
 
 @inlined
-def _rises(feeling, middle):  # type: ignore[no-untyped-def]
+def _rises(feeling, middle):
     return 1.0 / (1.0 + np.exp(_STEEPNESS * (middle - feeling)))
 
 
 @inlined
-def _between(rng, low, high):  # type: ignore[no-untyped-def]
+def _between(rng, low, high):
     return low + np.int64(rng.random() * (high - low))
 
 
 @inlined
-def _cell_at(position_ms, cell_ms, cells):  # type: ignore[no-untyped-def]
+def _cell_at(position_ms, cell_ms, cells):
     return min(max(position_ms, 0) // cell_ms, cells - 1)
 
 
 @inlined
-def _report_span(log, sitting, at_ms, from_ms, to_ms):  # type: ignore[no-untyped-def]
+def _report_span(log, sitting, at_ms, from_ms, to_ms):
     if to_ms - from_ms >= _SHORTEST_SPAN_MS:
         write(log, sitting, PLAY, at_ms, from_ms, to_ms)
 
 
 @inlined
-def _seek(log, sitting, at_ms, from_ms, to_ms):  # type: ignore[no-untyped-def]
+def _seek(log, sitting, at_ms, from_ms, to_ms):
     if to_ms != from_ms:
         write(log, sitting, FAST_FORWARD if to_ms > from_ms else REWIND, at_ms, from_ms, to_ms)
 
 
 @compiled_counting
-def _best_of_memory(felt, cell_ms, position_ms):  # type: ignore[no-untyped-def]
+def _best_of_memory(felt, cell_ms, position_ms):
     """Return the most liked cell of the last `_MEMORY_MS`, the latest of equals."""
     best = _cell_at(position_ms - _SHORTEST_LOOK_MS, cell_ms, len(felt))
     earliest = _cell_at(position_ms - _MEMORY_MS, cell_ms, len(felt))
@@ -80,7 +80,7 @@ def _best_of_memory(felt, cell_ms, position_ms):  # type: ignore[no-untyped-def]
 
 
 @compiled_counting
-def _rewind_target(rng, felt, cell_ms, position_ms):  # type: ignore[no-untyped-def]
+def _rewind_target(rng, felt, cell_ms, position_ms):
     """Return the start of what was liked, more or less; at times only a few seconds back, to hear a word again."""
     if rng.random() < 0.1:
         return max(position_ms - _between(rng, 4_000, 15_000), 0)
@@ -89,7 +89,7 @@ def _rewind_target(rng, felt, cell_ms, position_ms):  # type: ignore[no-untyped-
 
 
 @compiled_counting
-def _skip_target(rng, felt, cell_ms, position_ms, habits):  # type: ignore[no-untyped-def]
+def _skip_target(rng, felt, cell_ms, position_ms, habits):
     """Return where the dull part ends, for who looks at the preview pictures, or some way ahead."""
     if rng.random() < 0.6:
         for cell in range(position_ms // cell_ms + 1, _cell_at(position_ms + _PATIENT_SCAN_MS, cell_ms, len(felt)) + 1):
@@ -99,7 +99,7 @@ def _skip_target(rng, felt, cell_ms, position_ms, habits):  # type: ignore[no-un
 
 
 @compiled_counting
-def _share_range(rng, felt, cell_ms, position_ms, length_ms):  # type: ignore[no-untyped-def]
+def _share_range(rng, felt, cell_ms, position_ms, length_ms):
     """Return (from, to) around the best moment of late: as far as it is nearly as good, with unsteady edges."""
     peak = _best_of_memory(felt, cell_ms, position_ms)
     first = last = peak
@@ -114,7 +114,7 @@ def _share_range(rng, felt, cell_ms, position_ms, length_ms):  # type: ignore[no
 
 
 @compiled_counting
-def _search(rng, length_ms, log, sitting, at_ms, position_ms):  # type: ignore[no-untyped-def]
+def _search(rng, length_ms, log, sitting, at_ms, position_ms):
     """Seek about in a burst; returns the clock and the position where watching goes on."""
     for _ in range(_between(rng, 3, 8)):
         target_ms = _between(rng, 0, max(length_ms - _TAIL_MS, 1))
@@ -129,7 +129,7 @@ def _search(rng, length_ms, log, sitting, at_ms, position_ms):  # type: ignore[n
 
 
 @compiled_counting
-def watch(rng, felt, cell_ms, length_ms, habits, heartbeat_ms, start_ms, end_ms, entry_ms, sitting, log):  # type: ignore[no-untyped-def]
+def watch(rng, felt, cell_ms, length_ms, habits, heartbeat_ms, start_ms, end_ms, entry_ms, sitting, log):
     """Watch one video once.
 
     Args:
@@ -195,7 +195,7 @@ def watch(rng, felt, cell_ms, length_ms, habits, heartbeat_ms, start_ms, end_ms,
 
 
 @compiled_counting
-def spam(rng, length_ms, start_ms, end_ms, sitting, log):  # type: ignore[no-untyped-def]
+def spam(rng, length_ms, start_ms, end_ms, sitting, log):
     """Share ranges of one video anywhere in it, faster than any person: a machine."""
     at = start_ms
     for _ in range(_between(rng, 10, 60)):

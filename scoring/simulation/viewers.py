@@ -133,7 +133,7 @@ def _events_of(block: Block, world: _World, end_ms: int, salt: np.uint64) -> NDA
 
 
 @compiled_counting
-def _run(rng, world, habits, starts_at_ms, first_session, done, end_ms, salt, log):  # type: ignore[no-untyped-def]
+def _run(rng, world, habits, starts_at_ms, first_session, done, end_ms, salt, log):
     """Run sessions `done`... of a block; returns the number done when the log is full or all are."""
     for index in range(done, len(starts_at_ms)):
         if is_full(log):
@@ -152,7 +152,7 @@ def _run(rng, world, habits, starts_at_ms, first_session, done, end_ms, salt, lo
 
 
 @compiled_counting
-def _sit(rng, world, habits, viewer, session_id, viewer_id, at, end_ms, log):  # type: ignore[no-untyped-def]
+def _sit(rng, world, habits, viewer, session_id, viewer_id, at, end_ms, log):
     """Watch a video, perhaps others after it."""
     patience = world.patience[viewer]
     search = _SEARCHER_SEARCH if rng.random() < _SEARCHER_CHANCE else habits.search
@@ -180,12 +180,12 @@ def _sit(rng, world, habits, viewer, session_id, viewer_id, at, end_ms, log):  #
 
 
 @compiled_counting
-def _popular_video(rng, world):  # type: ignore[no-untyped-def]
+def _popular_video(rng, world):
     return world.video_by_rank[np.searchsorted(world.popularity, rng.random(), side="right")]
 
 
 @compiled_counting
-def _liked_video(rng, world, viewer):  # type: ignore[no-untyped-def]
+def _liked_video(rng, world, viewer):
     """Return one of two popular videos: that of the category which the viewer likes better."""
     one, other = _popular_video(rng, world), _popular_video(rng, world)
     taste = world.category_taste[viewer]
@@ -193,7 +193,7 @@ def _liked_video(rng, world, viewer):  # type: ignore[no-untyped-def]
 
 
 @compiled_counting
-def _felt(rng, world, viewer, video):  # type: ignore[no-untyped-def]
+def _felt(rng, world, viewer, video):
     """Return what a viewer feels about each clip: its appeal, the viewer's taste, and a mood of the moment."""
     first, after = world.first_clip[video], world.first_clip[video + 1]
     taste = world.category_taste[viewer, world.category[video]]

@@ -50,12 +50,12 @@ class Clock(NamedTuple):
 
 
 @inlined
-def _middle_at_or_after(position_ms):  # type: ignore[no-untyped-def]
+def _middle_at_or_after(position_ms):
     return -((CLIP_MS // 2 - position_ms) // CLIP_MS)
 
 
 @compiled
-def clip_range(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
+def clip_range(kind, from_ms, to_ms):
     """Return (first, last) clip that an interaction speaks of; last < first where there is none."""
     if kind == REWIND:
         return to_ms // CLIP_MS, to_ms // CLIP_MS
@@ -67,14 +67,14 @@ def clip_range(kind, from_ms, to_ms):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _bits_between(first, last):  # type: ignore[no-untyped-def]
+def _bits_between(first, last):
     width = last - first + 1
     ones = np.uint32(0xFFFFFFFF) if width >= CLIPS_PER_PAGE else np.uint32((1 << width) - 1)
     return np.uint32(ones << np.uint32(first))
 
 
 @inlined
-def _roll_eras(pages, row, clip, era):  # type: ignore[no-untyped-def]
+def _roll_eras(pages, row, clip, era):
     """Make room in the sums of a clip for events of a newer era."""
     passed = era - pages.era[row, clip]
     for kind in range(len(KINDS)):
@@ -84,7 +84,7 @@ def _roll_eras(pages, row, clip, era):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[no-untyped-def]
+def _add(pages, row, kind, new, time_ms, offset, half_life_ms):
     """Count one session for each clip in the bits `new` of a page."""
     era = era_of(time_ms, half_life_ms)
     weight = weight_of(time_ms, half_life_ms)
@@ -103,7 +103,7 @@ def _add(pages, row, kind, new, time_ms, offset, half_life_ms):  # type: ignore[
 
 
 @inlined
-def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):  # type: ignore[no-untyped-def]
+def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):
     """Count a session for a range of clips, as of time `count_ms`; returns the number of pages where that was new."""
     first, last = span
     time_ms, offset, forget_before_ms = event
@@ -127,7 +127,7 @@ def _count(pages, sessions, session, video, kind, span, count_ms, event, rules):
 
 
 @inlined
-def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before_ms):  # type: ignore[no-untyped-def]
+def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before_ms):
     """Apply one valid interaction; returns its fate."""
     kind, video, session = columns.kind[row], columns.video[row], columns.session[row]
     time_ms = columns.occurred_at_ms[row]
@@ -156,7 +156,7 @@ def _interact(pages, sessions, clock, columns, row, offset, rules, forget_before
 
 
 @inlined
-def _murmur2(buffer, start, length):  # type: ignore[no-untyped-def]
+def _murmur2(buffer, start, length):
     """Return Kafka's murmur2 of bytes: what Java's, librdkafka's and aiokafka's key partitioners hash with."""
     scale = np.uint32(0x5BD1E995)
     state = np.uint32(0x9747B28C) ^ np.uint32(length)
@@ -177,13 +177,13 @@ def _murmur2(buffer, start, length):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def partition_of(buffer, start, length, partitions):  # type: ignore[no-untyped-def]
+def partition_of(buffer, start, length, partitions):
     """Return the partition of the key `buffer[start:start + length]` (uint8) in a topic of `partitions` partitions."""
     return np.int64(_murmur2(buffer, start, length) & np.uint32(0x7FFFFFFF)) % partitions
 
 
 @compiled
-def apply(pages, sessions, clock, columns, first, offsets, timestamps_ms, partition, partitions, rules, fates):  # type: ignore[no-untyped-def]
+def apply(pages, sessions, clock, columns, first, offsets, timestamps_ms, partition, partitions, rules, fates):
     """Apply rows `first`... of a chunk; returns the row to go on with when a table has no room left, or n at the end.
 
     Args:

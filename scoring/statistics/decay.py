@@ -24,13 +24,13 @@ _STEP_WEIGHTS = np.array([round(UNIT * 2 ** (step / STEPS_PER_HALF_LIFE)) for st
 
 
 @inlined
-def era_of(time_ms, half_life_ms):  # type: ignore[no-untyped-def]
+def era_of(time_ms, half_life_ms):
     """Return the number of the era that a time (Unix ms) falls into."""
     return time_ms // (half_life_ms * HALF_LIVES_PER_ERA)
 
 
 @inlined
-def weight_of(time_ms, half_life_ms):  # type: ignore[no-untyped-def]
+def weight_of(time_ms, half_life_ms):
     """Return the integer weight of an event in its own era, UNIT <= weight < UNIT * 2**16."""
     age = time_ms % (half_life_ms * HALF_LIVES_PER_ERA)
     half_lives = age // half_life_ms

@@ -43,7 +43,7 @@ class PaceWatch(NamedTuple):
 
 
 @compiled
-def _find(sessions, minutes, counts, limit, session, time_ms, fates, found):  # type: ignore[no-untyped-def]
+def _find(sessions, minutes, counts, limit, session, time_ms, fates, found):
     finds = 0
     for row in range(len(fates)):
         if fates[row] >= EXCLUDED:

@@ -126,13 +126,13 @@ class Pages(NamedTuple):
 
 
 @inlined
-def page_key(video, page_index):  # type: ignore[no-untyped-def]
+def page_key(video, page_index):
     """Return the hash of a page of the video with hash `video`."""
     return mix(video, np.uint64(page_index))
 
 
 @compiled
-def _index(slots, keys, size):  # type: ignore[no-untyped-def]
+def _index(slots, keys, size):
     mask = np.uint64(len(slots) - 1)
     for row in range(size):
         slot = keys[row] & mask
@@ -142,7 +142,7 @@ def _index(slots, keys, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_or_add(pages, video, page_index):  # type: ignore[no-untyped-def]
+def find_or_add(pages, video, page_index):
     """Return the row of a page, a new one if need be. The caller has made room."""
     key = page_key(video, page_index)
     mask = np.uint64(len(pages.slots) - 1)

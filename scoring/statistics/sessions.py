@@ -71,14 +71,14 @@ class Sessions(NamedTuple):
 
 
 @inlined
-def session_key(session, page):  # type: ignore[no-untyped-def]
+def session_key(session, page):
     """Return the hash of (session, page), never 0."""
     key = mix(session, page)
     return key if key != np.uint64(0) else np.uint64(1)
 
 
 @inlined
-def _slot_of(table, key):  # type: ignore[no-untyped-def]
+def _slot_of(table, key):
     """Return the slot that holds `key`, or the empty one where it belongs."""
     mask = np.uint64(len(table) - 1)
     slot = key & mask
@@ -88,7 +88,7 @@ def _slot_of(table, key):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def find_or_add(sessions, key, time_ms, forget_before_ms):  # type: ignore[no-untyped-def]
+def find_or_add(sessions, key, time_ms, forget_before_ms):
     """Return the slot of a record, touched at `time_ms`; a new record if there is none or it is forgotten."""
     slot = _slot_of(sessions.table, key)
     record = sessions.table[slot]
@@ -108,7 +108,7 @@ def find_or_add(sessions, key, time_ms, forget_before_ms):  # type: ignore[no-un
 
 
 @inlined
-def _insert_one(sessions, record):  # type: ignore[no-untyped-def]
+def _insert_one(sessions, record):
     slot = _slot_of(sessions.table, record.key)
     if sessions.table[slot].key == np.uint64(0):
         sessions.size[0] += 1
@@ -116,18 +116,18 @@ def _insert_one(sessions, record):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _insert(sessions, records):  # type: ignore[no-untyped-def]
+def _insert(sessions, records):
     for row in range(len(records)):
         _insert_one(sessions, records[row])
 
 
 @inlined
-def _is_alive(record, forget_before_ms):  # type: ignore[no-untyped-def]
+def _is_alive(record, forget_before_ms):
     return record.key != np.uint64(0) and record.touched_ms >= forget_before_ms
 
 
 @compiled
-def _alive(table, forget_before_ms):  # type: ignore[no-untyped-def]
+def _alive(table, forget_before_ms):
     """Return the number of records that are not forgotten."""
     count = 0
     for slot in range(len(table)):
@@ -136,7 +136,7 @@ def _alive(table, forget_before_ms):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _move(sessions, others, forget_before_ms):  # type: ignore[no-untyped-def]
+def _move(sessions, others, forget_before_ms):
     """Insert all records that are not forgotten into another table."""
     for slot in range(len(sessions.table)):
         if _is_alive(sessions.table[slot], forget_before_ms):
@@ -144,7 +144,7 @@ def _move(sessions, others, forget_before_ms):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _take(table, bucket, forget_before_ms, segment):  # type: ignore[no-untyped-def]
+def _take(table, bucket, forget_before_ms, segment):
     """Copy changed records, and live ones of a bucket, to a segment; return their number. They count as unchanged then."""
     count = 0
     for slot in range(len(table)):
