@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
-from schemas.errors import UnavailableError
+from schemas.errors import DeliveryError, UnavailableError
 from schemas.exclusions import Excluded, ExclusionKind
 from schemas.topics import EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from scoring.statistics.aggregation import APPLIED, DUPLICATE, EXCLUDED
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 _BUFFERED_CHUNKS: Final = 4
 _FETCH_BYTES: Final = 8 << 20
+_PAUSE_S: Final = 1.0
 
 
 class _ChunkSchema(faust.Schema):  # type: ignore[misc]
@@ -145,9 +146,15 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
         if state.too_fast:
             found = [Excluded(ExclusionKind.SESSION, session) for session in state.too_fast]
             reason = f"more than {self.settings.worker.max_interactions_per_minute} interactions in a minute"
+            while state.too_fast:
+                try:
+                    await asyncio.to_thread(exclude, self.settings, self.partitions, found, reason)
+                except DeliveryError as error:
+                    log.warning("sessions not excluded yet; tried again", error=str(error))
+                    await self.sleep(_PAUSE_S)
+                else:
+                    state.too_fast = []
             log.warning("sessions excluded", sessions=[who.key for who in found], reason=reason)
-            state.too_fast = []
-            await asyncio.to_thread(exclude, self.settings, self.partitions, found, reason)
 
     def _is_stopped(self, state: PartitionState) -> bool:
         """Stop reading a partition that does little but bury. The ledger keeps the counts: a restart stops at the same place."""

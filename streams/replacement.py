@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from schemas.errors import StateError
+from schemas.errors import DeliveryError, StateError
 from streams import metrics
 from streams.flush import Flusher
 from streams.recompute import catch_up, check_whole, recompute
@@ -38,7 +38,14 @@ class Replacer:
             await sleep(self._settings.worker.exclusions_interval_s)
             for state in list(self._store.states.values()):
                 if state.is_outdated and not should_stop():
-                    await self._replace(state)
+                    await self._try_to_replace(state)
+
+    async def _try_to_replace(self, old: PartitionState) -> None:
+        """Replace a state; while Kafka cannot be read the old one stays, and the worker has other work."""
+        try:
+            await self._replace(old)
+        except DeliveryError as error:
+            log.warning("state not computed anew yet; tried again", partition=old.partition, error=str(error))
 
     async def _replace(self, old: PartitionState) -> None:
         wanted, wanted_offset = old.wanted, old.wanted_offset

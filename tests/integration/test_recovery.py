@@ -105,12 +105,17 @@ def test_a_worker_that_saw_no_topics_at_first_gets_its_partitions(system: System
     system.assert_exact(sent)
 
 
-def test_a_worker_waits_for_a_kafka_that_goes_away_while_it_takes_over(system: System) -> None:
-    """A partition whose state cannot be read now is asked for again, by the same worker, and the others keep theirs."""
-    sent = system.send_simulated(10_000)
+def test_a_worker_outlasts_a_kafka_that_goes_away(system: System) -> None:
+    """What Kafka does not give or take now is asked for again by the same worker: state, exclusions, states without those."""
+    system.settings.worker.exclusions_interval_s = 0.5
     system.start_worker(module="tests.integration.cut_off_worker")
+    sent = system.send_simulated(10_000)
+    system.send_raw([_play("v1", "bot", START_MS + place) for place in range(400)])
+    sent += 400
     system.wait_for(sent)
-    assert "not taken over yet; tried again" in system.words
+    eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 400, f"the bot gone; {system.log}")
+    for function in ("recover", "exclude", "recompute"):
+        assert f"cut off from {function}" in system.words
     system.assert_exact(sent)
 
 
