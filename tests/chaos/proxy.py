@@ -84,11 +84,11 @@ def _handler(proxy: SpoilingProxy, host: str, port: int) -> type[BaseHTTPRequest
             if spoil is Spoil.SLOW:
                 time.sleep(_SLOW_S)
             if spoil is Spoil.NO_ANSWER:
-                _ask(host, port, self, body)
+                self._ask(body)
                 self.close_connection = True
             elif spoil is Spoil.ERROR_AFTER:
-                _ask(host, port, self, body)
-                self._fail()
+                if self._ask(body):
+                    self._fail()
             else:
                 self._forward(body, cut=spoil is Spoil.HALF_ANSWER)
 
@@ -106,14 +106,19 @@ def _handler(proxy: SpoilingProxy, host: str, port: int) -> type[BaseHTTPRequest
             self._answer(500, [("X-ClickHouse-Exception-Code", "241")], b"Code: 241. DB::Exception: Memory limit exceeded: chaos")
 
         def _forward(self, body: bytes, *, cut: bool = False) -> None:
-            try:
-                status, headers, content = _ask(host, port, self, body)
-            except OSError:  # the server behind is down: so is the proxy
-                self.close_connection = True
+            answer = self._ask(body)
+            if answer is None:
                 return
             if cut:
                 self.close_connection = True
-            self._answer(status, headers, content, missing=bytes(8) if cut else b"")
+            self._answer(*answer, missing=bytes(8) if cut else b"")
+
+        def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes] | None:
+            try:
+                return _ask(host, port, self, body)
+            except OSError:  # the server behind is down: so is the proxy
+                self.close_connection = True
+                return None
 
         def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes, missing: bytes = b"") -> None:
             self.send_response(status)
