@@ -166,8 +166,8 @@ class ServingSettings(_Group):
     """Open connections, streams among them; further ones are answered with 503."""
     cors_origins: str = ""
     """Origins whose pages may read answers in a browser, several joined by commas: `https://example.org`."""
-    kept_snapshots: Annotated[int, Field(ge=1)] = 32
-    """Rankings kept for cursors; about 35 MB each at 500,000 clips."""
+    kept_rankings: Annotated[int, Field(ge=1)] = 2_000
+    """Rankings kept for cursors, 40 kB each at most; the one used longest ago goes first."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9465
     """Prometheus endpoint; 0 turns it off."""

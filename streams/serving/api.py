@@ -14,7 +14,7 @@ from schemas.errors import ConfigurationError
 from schemas.limits import IDENTIFIER_PATTERN
 from streams.feed import CurvePoint, curve, explain
 from streams.serving.door import Door
-from streams.serving.feed import Page, page, place_of
+from streams.serving.feed import Page, page
 from streams.serving.ledgers import Ledgers
 from streams.serving.live import Live
 from streams.serving.measured import Measured
@@ -22,6 +22,7 @@ from streams.serving.page import add_page
 from streams.serving.pipeline import Pipeline, pipeline
 from streams.serving.problems import PROBLEMS, add_problems
 from streams.serving.query import FeedQuery, PageQuery
+from streams.serving.rankings import Rankings
 from streams.serving.stream import changes
 from streams.settings import ServingSettings
 
@@ -36,7 +37,7 @@ def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | Non
     Raises:
         ConfigurationError: the file of keys is wrong.
     """
-    live, door = Live(client, settings.kept_snapshots), Door(settings)
+    live, rankings, door = Live(client), Rankings(settings.kept_rankings), Door(settings)
     app = FastAPI(
         title="Highlights", version="1", redoc_url=None, docs_url=None, lifespan=lambda _: _reading(live), responses=PROBLEMS
     )
@@ -49,7 +50,7 @@ def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | Non
         allow_headers=["authorization", "if-none-match"],
         expose_headers=["etag", "retry-after"],
     )
-    _add_feed(app, live, door)
+    _add_feed(app, live, rankings, door)
     _add_clips(app, client, door)
     _add_health(app, client, live, door, ledgers)
     add_page(app)
@@ -67,16 +68,17 @@ async def _reading(live: Live) -> AsyncIterator[None]:
         reader.cancel()
 
 
-def _add_feed(app: FastAPI, live: Live, door: Door) -> None:
+def _add_feed(app: FastAPI, live: Live, rankings: Rankings, door: Door) -> None:
     @app.get("/v1/highlights", response_model=Page, dependencies=[Security(door.admit, scopes=["feed"])])
     async def highlights(query: Annotated[PageQuery, Query()], if_none_match: Annotated[str, Header()] = "") -> Response:
         """Return the best clips now, best first."""
-        snapshot, offset = place_of(live, query)
+        snapshot = live.current
+        ranking, first = rankings.place_of(snapshot, query)
         tag = f'"{snapshot.name}"'
         headers = {"etag": tag, "cache-control": "no-cache"}
         if tag in if_none_match:
             return Response(status_code=304, headers=headers)
-        return Response(page(live, query, snapshot, offset), headers=headers, media_type="application/json")
+        return Response(page(snapshot, ranking, first, query.limit), headers=headers, media_type="application/json")
 
     @app.get(
         "/v1/stream",
@@ -85,7 +87,7 @@ def _add_feed(app: FastAPI, live: Live, door: Door) -> None:
     )
     async def stream(query: Annotated[FeedQuery, Query()]) -> AsyncIterator[ServerSentEvent]:
         """Send event `snapshot` with the best clips, then event `change` with all of them whenever one of them changes."""
-        async for event in changes(live, query):
+        async for event in changes(live, rankings, query):
             yield event
 
 

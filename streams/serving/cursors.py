@@ -1,4 +1,4 @@
-"""Places in a feed's ranking that hold on to the snapshot they are of."""
+"""Places in a feed's ranking, as they stand in an address."""
 
 from hashlib import blake2s
 from typing import NamedTuple
@@ -7,22 +7,22 @@ from streams.serving.query import FeedQuery
 
 
 class Cursor(NamedTuple):
-    """The next page's first rank in a snapshot."""
+    """The first rank of a page in the ranking that a query had in a snapshot."""
 
     snapshot: str
-    offset: int
+    rank: int
     fingerprint: str
     """Of the query's filters."""
 
     def __str__(self) -> str:
         """Return it as it stands in an address."""
-        return f"{self.snapshot}.{self.offset}.{self.fingerprint}"
+        return f"{self.snapshot}.{self.rank}.{self.fingerprint}"
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
         """Return the cursor of a text that keeps the query's pattern."""
-        snapshot, offset, fingerprint = text.split(".")
-        return cls(snapshot, int(offset), fingerprint)
+        snapshot, rank, fingerprint = text.split(".")
+        return cls(snapshot, int(rank), fingerprint)
 
 
 def fingerprint(query: FeedQuery) -> str:

@@ -6,10 +6,7 @@ import orjson
 from pydantic import BaseModel
 
 from schemas.clickhouse import HighlightRow
-from streams.serving.cursors import Cursor, fingerprint
-from streams.serving.live import Live
-from streams.serving.problems import ParameterError
-from streams.serving.query import FeedQuery, PageQuery
+from streams.serving.rankings import Ranking
 from streams.serving.snapshot import Snapshot
 
 _ANSWERS: Final = 200
@@ -17,53 +14,32 @@ _ANSWERS: Final = 200
 
 
 class Page(BaseModel):
-    """A part of a ranking."""
+    """A part of a ranking: clips in the order that it has held since its first page, with what is known of them now."""
 
     published_at: int
-    """When the newest score that took part was published, Unix milliseconds."""
+    """When the newest score of the library was published, Unix milliseconds."""
     items: list[HighlightRow]
     next: str | None
-    """Cursor of the next page; None at the end."""
+    """Cursor of the next page; None at the end, which is at the latest after 10,000 clips."""
 
 
-def place_of(live: Live, query: PageQuery) -> tuple[Snapshot, int]:
-    """Return the snapshot and the first rank of a page.
-
-    Raises:
-        ParameterError: the cursor's snapshot is gone, or it is of other filters.
-    """
-    if not query.cursor:
-        return live.current, 0
-    cursor = Cursor.parse(query.cursor)
-    if cursor.fingerprint != fingerprint(query):
-        raise ParameterError(422, "cursor", "it is of other filters; repeat those that the first page was asked for with")
-    snapshot = live.held(cursor.snapshot)
-    if snapshot is None:
-        raise ParameterError(410, "cursor", "its ranking is no longer kept; begin again without one")
-    return snapshot, cursor.offset
-
-
-def page_of(snapshot: Snapshot, query: FeedQuery, offset: int = 0) -> dict[str, Any]:
-    """Return a page of the feed in a snapshot."""
-    places, more = snapshot.ranked(query, offset, query.limit)
-    following = Cursor(snapshot.name, offset + query.limit, fingerprint(query)) if more else None
+def page_of(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> dict[str, Any]:
+    """Return the page that begins at a rank, with the values that its clips have in a snapshot, the ranking's or a later one."""
+    places = ranking.places[first : first + limit]
+    following = ranking.cursor(first + limit)
     return {
         "published_at": snapshot.published_at_ms,
-        "items": snapshot.items(places),
+        "items": snapshot.items(places[snapshot.rows["known"][places]]),
         "next": str(following) if following else None,
     }
 
 
-def page(live: Live, query: PageQuery, snapshot: Snapshot, offset: int) -> bytes:
-    """Return a page as JSON; its snapshot is kept if there is a next. Who asks for the same gets the same bytes."""
-    asked = query.model_dump_json(exclude={"cursor"})
-    known = snapshot.answers.get((asked, offset))
-    if known is not None:
-        return known
-    found = page_of(snapshot, query, offset)
-    if found["next"]:
-        live.hold(snapshot)
-    answer = orjson.dumps(found)
-    if len(snapshot.answers) < _ANSWERS:
-        snapshot.answers[asked, offset] = answer
+def page(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> bytes:
+    """Return a page as JSON. Who asks for the same gets the same bytes, until there is a newer snapshot."""
+    asked = (ranking.snapshot, ranking.fingerprint, first, limit)
+    answer = snapshot.answers.get(asked)
+    if answer is None:
+        answer = orjson.dumps(page_of(snapshot, ranking, first, limit))
+        if len(snapshot.answers) < _ANSWERS:
+            snapshot.answers[asked] = answer
     return answer

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
 from contextlib import suppress
 from typing import Final
 
@@ -22,14 +21,12 @@ _STALE_S: Final = 15.0
 
 
 class Live:
-    """The newest snapshot, and those that cursors hold on to. Of one event loop; ClickHouse is read in a thread."""
+    """The newest snapshot. Of one event loop; ClickHouse is read in a thread."""
 
-    def __init__(self, client: Client, kept: int) -> None:
-        """Begin without a snapshot; keep at most so many that a cursor was given for."""
+    def __init__(self, client: Client) -> None:
+        """Begin without a snapshot."""
         self._library = Library(client)
         self._current: Snapshot | None = None
-        self._held: OrderedDict[str, Snapshot] = OrderedDict()
-        self._kept = kept
         self._start = secrets.token_hex(4)
         self._count = 0
         self._changed = asyncio.Event()
@@ -52,16 +49,6 @@ class Live:
     def is_fresh(self) -> bool:
         """Whether ClickHouse has answered lately."""
         return self._current is not None and time.monotonic() - self._heard < _STALE_S
-
-    def hold(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot for a cursor; the one held longest goes when there are too many."""
-        self._held[snapshot.name] = snapshot
-        if len(self._held) > self._kept:
-            self._held.popitem(last=False)
-
-    def held(self, name: str) -> Snapshot | None:
-        """Return a snapshot that a cursor is of; None when it is gone."""
-        return self._held.get(name)
 
     @property
     def changed(self) -> asyncio.Event:

@@ -34,4 +34,4 @@ class PageQuery(FeedQuery):
     """A page of a feed."""
 
     cursor: Annotated[str, Field(pattern=r"^([0-9a-f]{8}-[0-9]{1,12}\.[0-9]{1,9}\.[0-9a-f]{16})?$")] = ""
-    """`next` of the page before, with the same filters: pages are of one ranking, however scores move meanwhile."""
+    """`next` of the page before, with the same filters: the order is that of the first page, however scores move meanwhile."""

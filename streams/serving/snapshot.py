@@ -1,4 +1,4 @@
-"""One state of the library that never changes: what a request is answered from, and what a cursor holds on to."""
+"""One state of the library that never changes: what requests are answered from."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -36,7 +36,6 @@ COLUMNS: Final = STILL | MOVING
 """What a snapshot keeps of a clip: video and category as places in its lists, NaN where a part is missing."""
 
 _SHOWN: Final = [name for name in HighlightRow.model_fields if name in (*FLOATS, *INTEGERS)]
-_FIRST_STEP: Final = 512
 
 
 @dataclass(frozen=True)
@@ -55,27 +54,27 @@ class Snapshot:
     tags: dict[str, NDArray[np.bool_]]
     """By tag the clips that have it; shorter than `rows` where no later clip has it."""
     tags_json: NDArray[np.object_]
-    answers: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    answers: dict[tuple[str, str, int, int], bytes] = field(default_factory=dict)
     """What has been answered from it."""
 
-    def ranked(self, query: FeedQuery, offset: int, limit: int) -> tuple[list[int], bool]:
-        """Return places of the clips from a rank among the query's on, and whether there are more."""
-        end = offset + limit + 1
-        chosen: list[int] = []
+    def ranked(self, query: FeedQuery, most: int) -> NDArray[np.uint32]:
+        """Return the places of the clips that a query asks for, best first, at most so many."""
+        found, count = [self.order[:0]], 0
         seen: Counter[int] = Counter()
-        start, step = 0, max(_FIRST_STEP, end)
-        while start < len(self.order) and len(chosen) < end:
+        start, step = 0, most
+        while start < len(self.order) and count < most:
             places = self._matching(query, self.order[start : start + step])
             if query.per_video:
                 places = _diverse(places, self.rows["video"][places], query.per_video, seen)
-            chosen += places.tolist()
+            found.append(places)
+            count += len(places)
             start, step = start + step, 2 * step
-        return chosen[offset : end - 1], len(chosen) >= end
+        return np.concatenate(found)[:most]
 
-    def items(self, places: list[int]) -> list[dict[str, Any]]:
+    def items(self, places: NDArray[np.uint32]) -> list[dict[str, Any]]:
         """Return clips in the form of view `highlights`."""
         rows = {name: self.rows[name][places].tolist() for name in ("video", "clip_index", "category", *_SHOWN)}
-        values = zip(rows["video"], rows["clip_index"], rows["category"], places, strict=True)
+        values = zip(rows["video"], rows["clip_index"], rows["category"], places.tolist(), strict=True)
         parts = zip(*(rows[name] for name in _SHOWN), strict=True)
         return [
             {

@@ -83,7 +83,7 @@ def test_pages_hold_still_while_scores_move(api: TestClient, system: System) -> 
 
 def test_a_cursor_whose_ranking_is_gone_is_told_so(scored: System) -> None:
     """A server that keeps one ranking forgets the one before it."""
-    with TestClient(create_api(scored.client, ServingSettings(kept_snapshots=1))) as api:
+    with TestClient(create_api(scored.client, ServingSettings(kept_rankings=1))) as api:
         first = api.get("/v1/highlights?limit=1").json()
         _move(scored, first["items"][0]["clip_id"])
         eventually(lambda: api.get("/v1/highlights?limit=1").json()["items"] != first["items"], "the move")

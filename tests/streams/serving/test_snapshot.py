@@ -1,44 +1,104 @@
 """Ranking, filters and pages of one snapshot."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count, islice, repeat
+from typing import Any
 
 import numpy as np
 import pytest
 
-from streams.serving.cursors import Cursor
 from streams.serving.feed import page_of
-from streams.serving.query import FeedQuery
+from streams.serving.problems import ParameterError
+from streams.serving.query import FeedQuery, PageQuery
+from streams.serving.rankings import DEEPEST, Rankings
 from streams.serving.snapshot import COLUMNS, Snapshot
 
 
 @pytest.fixture
 def snapshot() -> Snapshot:
     """10,000 clips of 100 videos with drawn values."""
-    draw, count = np.random.default_rng(3), 10_000
-    rows = {name: np.zeros(count, kind) for name, kind in COLUMNS.items()}
-    rows["video"], rows["clip_index"] = np.arange(count) // 100, np.arange(count) % 100
-    rows["category"], rows["exposures"] = draw.integers(0, 3, count), draw.integers(0, 50, count)
-    rows["worth"], rows["score_high"] = draw.normal(5, 2, count), draw.uniform(0, 10, count)
-    rows["event_at_ms"] = draw.integers(0, 2_000_000, count)
-    tags = {"goal": draw.random(count) < 0.2}
+    draw, clips = np.random.default_rng(3), 10_000
+    rows = {name: np.zeros(clips, kind) for name, kind in COLUMNS.items()}
+    rows["video"], rows["clip_index"] = np.arange(clips) // 100, np.arange(clips) % 100
+    rows["category"], rows["exposures"] = draw.integers(0, 3, clips), draw.integers(0, 50, clips)
+    rows["worth"], rows["score_high"] = draw.normal(5, 2, clips), draw.uniform(0, 10, clips)
+    rows["event_at_ms"], rows["known"] = draw.integers(0, 2_000_000, clips), np.ones(clips, bool)
+    tags = {"goal": draw.random(clips) < 0.2}
     order = np.argsort(-rows["worth"], kind="stable").astype(np.uint32)
     names = [f"v{video}" for video in range(100)]
-    return Snapshot("00000000-1", 7, rows, order, names, ["", "a", "b"], tags, np.full(count, b"{}", object))
+    return Snapshot("00000000-1", 7, rows, order, names, ["", "a", "b"], tags, np.full(clips, b"{}", object))
+
+
+def _moving(snapshot: Snapshot) -> Iterator[Snapshot]:
+    """Yield a snapshot, then newer ones in which scores and evidence have changed, and with a clip more each."""
+    draw, newer = np.random.default_rng(4), snapshot
+    for number in count(2):
+        yield newer
+        rows = {name: np.append(column, column[:1]) for name, column in newer.rows.items()}
+        rows["exposures"], rows["worth"] = draw.integers(0, 50, len(rows["worth"])), draw.normal(5, 2, len(rows["worth"]))
+        order = np.argsort(-rows["worth"], kind="stable").astype(np.uint32)
+        newer = replace(newer, name=f"00000000-{number}", rows=rows, order=order, tags_json=np.append(newer.tags_json, b"{}"))
+
+
+def _pages(rankings: Rankings, snapshots: Iterator[Snapshot], limit: int, **filters: Any) -> list[str]:
+    """Return the clips of all pages, each page asked for when the next of some snapshots is the newest."""
+    cursor, found = "", []
+    for snapshot in snapshots:
+        ranking, first = rankings.place_of(snapshot, PageQuery(limit=limit, cursor=cursor, **filters))
+        page = page_of(snapshot, ranking, first, limit)
+        found += [item["clip_id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    return found
 
 
 @pytest.mark.parametrize("per_video", [0, 1, 3])
 def test_pages(snapshot: Snapshot, per_video: int) -> None:
     """Pages one after another are the ranking, with no clip twice or missing."""
-    whole, _ = snapshot.ranked(FeedQuery(per_video=per_video), 0, 20_000)
-    query, offset, found = FeedQuery(limit=700, per_video=per_video), 0, []
-    while True:
-        page = page_of(snapshot, query, offset)
-        found += [item["clip_id"] for item in page["items"]]
-        if page["next"] is None:
-            break
-        offset = Cursor.parse(page["next"]).offset
+    whole = snapshot.ranked(FeedQuery(per_video=per_video), 20_000)
+    found = _pages(Rankings(1), repeat(snapshot), 700, per_video=per_video)
     assert found == [item["clip_id"] for item in snapshot.items(whole)]
     assert len(set(found)) == len(found) == (100 * per_video or 10_000)
+
+
+def test_pages_hold_still_while_scores_move(snapshot: Snapshot) -> None:
+    """With all scores drawn anew between two pages, and clips added, they are the first page's ranking all the same."""
+    whole = [item["clip_id"] for item in snapshot.items(snapshot.ranked(FeedQuery(minimum_evidence=20), 20_000))]
+    assert _pages(Rankings(1), _moving(snapshot), 700, minimum_evidence=20) == whole
+
+
+def test_a_page_has_the_values_of_now(snapshot: Snapshot) -> None:
+    """The order is the ranking's; a clip's numbers are those of the newest snapshot, and one that is gone from it is left out."""
+    rankings, newer = Rankings(1), next(islice(_moving(snapshot), 3, None))
+    ranking = rankings.of(snapshot, FeedQuery())
+    newer.rows["known"][ranking.places[1]] = False
+    shown = [(item["clip_id"], item["worth"]) for item in page_of(newer, ranking, 0, 3)["items"]]
+    left = ranking.places[[0, 2]]
+    assert [name for name, _ in shown] == [item["clip_id"] for item in snapshot.items(left)]
+    assert [worth for _, worth in shown] == newer.rows["worth"][left].tolist() != snapshot.rows["worth"][left].tolist()
+
+
+def test_a_ranking_ends(snapshot: Snapshot) -> None:
+    """It has no more clips than it says, and its last page has no next."""
+    more = replace(snapshot, order=np.tile(snapshot.order, 2))
+    ranking = Rankings(1).of(more, FeedQuery())
+    assert len(ranking.places) == DEEPEST
+    assert page_of(more, ranking, DEEPEST - 10, 10)["next"] is None
+    assert page_of(more, ranking, DEEPEST - 10, 9)["next"] is not None
+
+
+def test_the_ranking_used_longest_ago_goes_first(snapshot: Snapshot) -> None:
+    """A reader who goes on from page to page keeps his ranking, however many others ask; one who does not is told."""
+    rankings = Rankings(2)
+    kept, gone = (str(rankings.of(snapshot, FeedQuery(minimum_evidence=least)).cursor(5)) for least in (1, 2))
+    for least in range(3, 9):
+        assert rankings.place_of(snapshot, PageQuery(minimum_evidence=1, cursor=kept))[1] == 5
+        rankings.of(snapshot, FeedQuery(minimum_evidence=least))
+    with pytest.raises(ParameterError, match="no longer kept"):
+        rankings.place_of(snapshot, PageQuery(minimum_evidence=2, cursor=gone))
 
 
 def test_filters(snapshot: Snapshot) -> None:
@@ -53,4 +113,5 @@ def test_filters(snapshot: Snapshot) -> None:
         (FeedQuery(minimum_confidence=0.75), 1 - (rows["score_high"] - rows["score_low"]) / 10 >= 0.75),
         (FeedQuery(since=datetime.fromtimestamp(1_000, UTC)), rows["event_at_ms"] >= 1_000_000),
     ):
-        assert snapshot.ranked(query, 0, len(order))[0] == order[passes[order]].tolist()
+        assert snapshot.ranked(query, len(order)).tolist() == order[passes[order]].tolist()
+        assert snapshot.ranked(query, 7).tolist() == order[passes[order]][:7].tolist()
