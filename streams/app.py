@@ -39,7 +39,7 @@ _FETCH_BYTES: Final = 8 << 20
 _PAUSE_S: Final = 1.0
 
 
-class _ChunkSchema(faust.Schema):  # type: ignore[misc]
+class _ChunkSchema(faust.Schema):
     """Passes the transport's chunks through."""
 
     def compile(self, app: faust.App, **_options: Any) -> Callable[..., Awaitable[EventT]]:
@@ -49,11 +49,11 @@ class _ChunkSchema(faust.Schema):  # type: ignore[misc]
         return decode
 
 
-class _NoWeb(BootStrategy):  # type: ignore[misc]
+class _NoWeb(BootStrategy):
     enable_web = False
 
 
-class HighlightsApp(faust.App):  # type: ignore[misc]
+class HighlightsApp(faust.App):
     """A Faust app that asks for a last flush before it gives partitions up, and starts each where its ledger says."""
 
     BootStrategy = _NoWeb
@@ -143,18 +143,17 @@ class HighlightsApp(faust.App):  # type: ignore[misc]
             await self._exclude_too_fast(state)
 
     async def _exclude_too_fast(self, state: PartitionState) -> None:
-        if state.too_fast:
-            found = [Excluded(ExclusionKind.SESSION, session) for session in state.too_fast]
-            reason = f"more than {self.settings.worker.max_interactions_per_minute} interactions in a minute"
-            while state.too_fast:
-                try:
-                    await asyncio.to_thread(exclude, self.settings, self.partitions, found, reason)
-                except DeliveryError as error:
-                    log.warning("sessions not excluded yet; tried again", error=str(error))
-                    await self.sleep(_PAUSE_S)
-                else:
-                    state.too_fast = []
-            log.warning("sessions excluded", sessions=[who.key for who in found], reason=reason)
+        found = [Excluded(ExclusionKind.SESSION, session) for session in state.too_fast]
+        reason = f"more than {self.settings.worker.max_interactions_per_minute} interactions in a minute"
+        while state.too_fast and not self.should_stop:
+            try:
+                await asyncio.to_thread(exclude, self.settings, self.partitions, found, reason)
+            except DeliveryError as error:
+                log.warning("sessions not excluded yet; tried again", error=str(error))
+                await self.sleep(_PAUSE_S)
+            else:
+                log.warning("sessions excluded", sessions=[who.key for who in found], reason=reason)
+                state.too_fast = []
 
     def _is_stopped(self, state: PartitionState) -> bool:
         """Stop reading a partition that does little but bury. The ledger keeps the counts: a restart stops at the same place."""

@@ -172,7 +172,7 @@ class Flusher:
                 self.note_room()
 
     async def _prepare(self) -> None:
-        """Ask ClickHouse, as often as it takes, which rows it has of states that are to be published anew."""
+        """Begin an epoch of each state that is to be published anew: ClickHouse is asked, as often as it takes, what it shows."""
         pause = _FIRST_PAUSE_S
         while state := next((state for state in self._store.states.values() if state.ledger.republish), None):
             try:
@@ -180,7 +180,9 @@ class Flusher:
             except DeliveryError as error:
                 pause = await _pause_after(error, pause)
             else:
-                state.publish_anew(epoch_of(version) + 1, shown)
+                await self.write_held(state.begin_epoch(max(epoch_of(version), state.ledger.epoch) + 1))
+                if self._store.states.get(state.partition) is state:
+                    state.publish_anew(shown)
 
     async def _carry_out(self, flushes: list[Flush]) -> None:
         rows = sum(len(flush.clip_scores) for flush in flushes)

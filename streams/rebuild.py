@@ -5,7 +5,7 @@ state in place of the old one, with a note that it is not published yet; whoever
 it, in a later epoch than that of any row, and takes the note back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime
 from typing import NamedTuple
@@ -14,9 +14,10 @@ from clickhouse_connect.driver.client import Client
 from confluent_kafka import Consumer, ConsumerGroupState, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, StateError
 from schemas.topics import INTERACTIONS
 from streams import garbage_collection
+from streams.changelog import LEDGER, read_ledger
 from streams.exclusions import read_exclusions
 from streams.flush import Sinks
 from streams.kafka import connection, topic_name
@@ -61,14 +62,22 @@ def rebuild(
     sinks, rebuilt = Sinks(settings, client), []
     for partition in range(partitions):
         sinks.take(partition)
-        old_keys = set(read_records(settings, partition))
+        old = read_records(settings, partition)
         excluded, exclusions_offset = read_exclusions(settings, partition)
         first_offset = _offset_at(settings.kafka, partition, since) if since else 0
         state = recompute(settings, partition, partitions, excluded=excluded, first_offset=first_offset, progress=progress)
-        state.ledger.exclusions_offset = exclusions_offset
-        put_in_place(sinks, state, old_keys)
+        state.ledger.exclusions_offset, state.ledger.epoch = exclusions_offset, _epoch(old)
+        put_in_place(sinks, state, set(old))
         rebuilt.append(Rebuilt(partition, state.ledger.consumed, state.ledger.applied_offset))
     return rebuilt
+
+
+def _epoch(records: Mapping[bytes, bytes]) -> int:
+    """Return the epoch of a state, 0 where its ledger cannot be read: ClickHouse is asked for the highest one, too."""
+    try:
+        return read_ledger(records[LEDGER]).epoch
+    except (KeyError, ValueError, StateError):
+        return 0
 
 
 def put_in_place(sinks: Sinks, state: PartitionState, old_keys: set[bytes]) -> None:

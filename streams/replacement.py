@@ -56,7 +56,7 @@ class Replacer:
             log.warning("exclusions hold from now on only", partition=old.partition, error=str(error))
             old.exclude_from_now_on()
             return
-        new.ledger.exclusions_offset = wanted_offset
+        new.ledger.exclusions_offset, new.ledger.epoch = wanted_offset, old.ledger.epoch
         while _distance(new, old) > _NEAR:
             await asyncio.to_thread(self._catch_up, new, old)
         async with self._flusher.paused():

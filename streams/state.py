@@ -272,16 +272,25 @@ class PartitionState:
         self.statistics.exclusions = exclusions_of(self.excluded)
         self.ledger.exclusions_offset, self._touched = self.wanted_offset, True
 
-    def publish_anew(self, epoch: int, shown: Sequence[tuple[str, int]]) -> None:
+    def begin_epoch(self, epoch: int) -> Flush:
+        """Return what the changelog needs before there is a row of an epoch, which is later than that of any row.
+
+        A worker that has lost the partition is told so when it writes this, and so inserts no row that would stand above all of
+        its successor's.
+        """
+        self.ledger.epoch = epoch
+        flush = self.take_flush()
+        return replace(flush, clip_scores=flush.clip_scores.slice(0, 0))
+
+    def publish_anew(self, shown: Sequence[tuple[str, int]]) -> None:
         """Have the next flush publish every clip, those that are shown and unknown here as empty.
 
         Args:
-            epoch: later than that of any row.
             shown: (video id, clip index) of all rows that there are.
         """
         self.statistics.add_empty(shown)
         self.statistics.mark_known()
-        self.ledger.epoch, self.ledger.republish = epoch, False
+        self.ledger.republish = False
         self._prior_is_new = self._touched = True
 
     def forget_dead_letters(self) -> None:

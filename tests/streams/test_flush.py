@@ -1,15 +1,18 @@
 """What a flusher tells the group."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from faust.types import TP
 
+from schemas.errors import FencedError
 from streams import flush
 from streams.flush import Flusher
 from streams.settings import Settings
+from streams.state import Flush
 from tests.streams.world import new_state
 
 
@@ -35,3 +38,59 @@ def test_the_group_is_told_again_what_a_late_commit_may_have_undone(monkeypatch:
 
     asyncio.run(run())
     assert told == [{TP("interactions", state.partition): 42}] * 2
+
+
+class _FencedSinks:
+    """Sinks of a worker whose partition another one has taken."""
+
+    def __init__(self) -> None:
+        self.inserted = 0
+
+    def shown(self, _partition: int) -> tuple[list[tuple[str, int]], int]:
+        return [("v1", 3)], 0
+
+    def publish(self, flushes: Sequence[Flush]) -> None:
+        self.inserted += sum(len(part.clip_scores) for part in flushes)
+
+    def write_changelog(self, flushes: Sequence[Flush]) -> None:
+        raise FencedError(flushes[0].partition)
+
+
+def test_no_row_of_a_new_epoch_before_the_changelog_has_it() -> None:
+    """A worker that lost its partition before it published a state anew inserts nothing: it would hide its successor's rows."""
+    state, sinks = new_state(), _FencedSinks()
+    state.take_place_of(set())
+    store = cast("Any", SimpleNamespace(states={state.partition: state}, clips=0))
+
+    async def nothing(*_arguments: Any) -> bool:
+        return True
+
+    asyncio.run(Flusher(Settings(), store, cast("Any", sinks), nothing, cast("Any", nothing)).flush())
+    assert store.states == {}
+    assert sinks.inserted == 0
+
+
+def test_an_epoch_is_later_than_that_of_rows_still_to_come() -> None:
+    """A predecessor may have begun an epoch and be about to insert its rows: the next one is later than that one, too."""
+    state = new_state()
+    state.take_place_of(set())
+    state.ledger.epoch = 7
+    begun: list[int] = []
+
+    def write(flushes: Sequence[Flush]) -> None:
+        begun.extend(part.ledger.epoch for part in flushes if part.ledger.republish)
+
+    sinks = SimpleNamespace(
+        shown=lambda _partition: ([], 3 << 48),
+        publish=lambda _flushes: None,
+        write_changelog=write,
+        commit_changelog=lambda _: None,
+    )
+    store = cast("Any", SimpleNamespace(states={state.partition: state}, clips=0))
+
+    async def nothing(*_arguments: Any) -> bool:
+        return True
+
+    asyncio.run(Flusher(Settings(), store, cast("Any", sinks), nothing, cast("Any", nothing)).flush())
+    assert begun == [8]
+    assert (state.ledger.epoch, state.ledger.republish) == (8, False)

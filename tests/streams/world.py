@@ -148,7 +148,8 @@ class World:
 
     def _publish_anew(self, state: PartitionState) -> None:
         newest = max((row["version"] for row in self.clip_scores.values()), default=0)
-        state.publish_anew(epoch_of(newest) + 1, list(self.clip_scores))
+        self.changelog += state.begin_epoch(max(epoch_of(newest), state.ledger.epoch) + 1).records
+        state.publish_anew(list(self.clip_scores))
 
     def flush(self) -> None:
         """Flush; die within it where `crash_at` says so."""

@@ -55,7 +55,7 @@ class _Blocks(Source):
 def _source(size: int = 700) -> Source:
     facts = {"build": "b", "lineage": []}
     videos = ("preferred_video", "other_video")
-    return _Blocks("weak-pairs", WEAK_PAIR_COLUMNS, videos, "kind", facts, None, "", {"size": size})  # type: ignore[arg-type]
+    return _Blocks("weak-pairs", WEAK_PAIR_COLUMNS, videos, "kind", facts, None, "", {"size": size})
 
 
 @pytest.fixture
