@@ -179,10 +179,15 @@ class Flusher:
                 shown, version = await asyncio.to_thread(self._sinks.shown, state.partition)
             except DeliveryError as error:
                 pause = await _pause_after(error, pause)
-            else:
+                continue
+            if self._is_ours(state):
                 await self.write_held(state.begin_epoch(max(epoch_of(version), state.ledger.epoch) + 1))
-                if self._store.states.get(state.partition) is state:
-                    state.publish_anew(shown)
+            if self._is_ours(state):
+                state.publish_anew(shown)
+
+    def _is_ours(self, state: PartitionState) -> bool:
+        """Return whether a state is still the one of its partition: a rebalance waits for no flush."""
+        return self._store.states.get(state.partition) is state
 
     async def _carry_out(self, flushes: list[Flush]) -> None:
         rows = sum(len(flush.clip_scores) for flush in flushes)
@@ -192,7 +197,7 @@ class Flusher:
             with tracing.span("flush.changelog"), metrics.FLUSH_STEP_SECONDS.labels("changelog").time():
                 await asyncio.to_thread(self._sinks.write_changelog, flushes)
                 await asyncio.to_thread(self._sinks.commit_changelog, flushes)
-            for flush in flushes:
+            for flush in self._unfinished:  # a rebalance in the meantime may have left fewer
                 self._note_offsets(flush.ledger)
             with tracing.span("flush.offsets"):
                 await self._tell_group()

@@ -40,6 +40,27 @@ def test_the_group_is_told_again_what_a_late_commit_may_have_undone(monkeypatch:
     assert told == [{TP("interactions", state.partition): 42}] * 2
 
 
+def test_what_a_rebalance_took_during_a_flush_is_not_told() -> None:
+    """Offsets of a partition that is given up while its flush is written are forgotten: with them no commit would be whole."""
+    state, told = new_state(), []
+    state.ledger.applied_offset = 41
+    state.refit(0)
+    store = cast("Any", SimpleNamespace(states={state.partition: state}, clips=0))
+
+    async def commit(offsets: dict[TP, int]) -> bool:
+        told.append(dict(offsets))
+        return True
+
+    sinks = SimpleNamespace(
+        publish=lambda _flushes: None,
+        write_changelog=lambda _flushes: None,
+        commit_changelog=lambda _flushes: flusher.disown({state.partition}),
+    )
+    flusher = Flusher(Settings(), store, cast("Any", sinks), commit, cast("Any", commit))
+    asyncio.run(flusher.flush())
+    assert told == []
+
+
 class _FencedSinks:
     """Sinks of a worker whose partition another one has taken."""
 
