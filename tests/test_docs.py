@@ -31,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[
     """The built site, and what MkDocs said against it."""
     folder, said = tmp_path_factory.mktemp("site"), list[str]()
     handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: said.append(record.getMessage())
     logging.getLogger("mkdocs").addHandler(handler)
     build(load_config(str(_ROOT / "mkdocs.yml"), site_dir=str(folder)))
     yield folder, said

@@ -90,6 +90,6 @@ class WorkerForge:
 
     def threads(self) -> int:
         """Return the number of threads of the fork server."""
-        from multiprocessing.forkserver import _forkserver  # type: ignore[attr-defined]
+        from multiprocessing.forkserver import _forkserver
 
         return psutil.Process(_forkserver._forkserver_pid).num_threads()

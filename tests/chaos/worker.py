@@ -114,7 +114,7 @@ def _watch_flush(saboteur: Saboteur) -> None:
         saboteur.reach(Moment.AFTER_COMMIT)
         return done
 
-    streams.app.Sinks = Sinks  # type: ignore[misc]
+    streams.app.Sinks = Sinks
     clickhouse.insert = watched_insert
     Consumer.commit_applied = watched_commit
 
@@ -146,8 +146,8 @@ def _watch_rebalance(saboteur: Saboteur) -> None:
         saboteur.reach(Moment.RECOMPUTING)
         return recompute(*arguments, **options)
 
-    replacement.recompute = watched_recompute  # type: ignore[attr-defined]
+    replacement.recompute = watched_recompute
     Consumer._wait_next_records = watched_fetch
-    HighlightsApp.take_over = watched_take_over  # type: ignore[method-assign]
-    HighlightsApp.flush_before_giving_up = watched_give_up  # type: ignore[method-assign]
-    HighlightsApp.apply_interactions = watched_apply  # type: ignore[method-assign]
+    HighlightsApp.take_over = watched_take_over
+    HighlightsApp.flush_before_giving_up = watched_give_up
+    HighlightsApp.apply_interactions = watched_apply

@@ -10,6 +10,7 @@ from infra.embedded.stack import EmbeddedStack
 from streams.cli.environment import with_endpoints
 from streams.settings import ClickHouseSettings, KafkaSettings, Settings, WorkerSettings
 from tests.integration.running import System
+from tests.integration.terminal import Terminal
 
 _numbers = count(1)
 
@@ -41,3 +42,11 @@ def system(settings: Settings, tmp_path: Path) -> Iterator[System]:
     running = System(settings, tmp_path)
     yield running
     running.kill_all()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """A terminal in an empty folder."""
+    terminal = Terminal(tmp_path)
+    yield terminal
+    terminal.close()

@@ -129,7 +129,7 @@ def test_every_source_gives_the_same_from_a_file_and_from_a_topic(system: System
         expected += made
         wanted, end = len(expected), time.monotonic() + 60
         counts = Forwarder(system.settings, source, topic).run(
-            lambda wanted=wanted, end=end: len(_interactions(system)) >= wanted or time.monotonic() > end  # type: ignore[misc]
+            lambda wanted=wanted, end=end: len(_interactions(system)) >= wanted or time.monotonic() > end
         )
         assert (counts.events, counts.interactions, counts.dead_letters) == (len(lines), len(made), 0)
         assert sorted(_interactions(system)) == sorted(expected)

@@ -1,69 +1,25 @@
 """The commands as a person runs them, in terminals of their own."""
 
 import json
-import os
 import re
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.integration.running import eventually
+from tests.integration.terminal import Terminal
 
 _EVENT = (
     '{"schema_version":1,"kind":"%s","video_id":"film","session_id":"s%d","occurred_at_ms":1790000000000,"from_s":0,"to_s":%d}\n'
 )
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-class Terminal:
-    """Runs `highlights` with a data folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        """Set the folder."""
-        self.folder = folder
-        own = {"DATA_DIR": str(folder / "data"), "WORKER__METRICS_PORT": "0", "SERVING__PORT": str(_free_port())}
-        self.env = os.environ | {f"HIGHLIGHTS_{name}": value for name, value in own.items()}
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a command that stays."""
-        with (self.folder / f"{arguments[0]}.log").open("wb") as log:
-            return subprocess.Popen([sys.executable, "-m", "streams.cli", *arguments], env=self.env, stdout=log, stderr=log)
-
-    def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        command = [sys.executable, "-m", "streams.cli", *arguments]
-        return subprocess.run(command, env=self.env, input=text, capture_output=True, text=True, timeout=300, check=False)
-
-    def said(self, name: str) -> str:
-        """Return what a command that stays has said."""
-        return (self.folder / f"{name}.log").read_text()
-
-
 @pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
-    """A terminal in an empty folder."""
-    return Terminal(tmp_path)
-
-
-@pytest.fixture
-def up(terminal: Terminal) -> Iterator[subprocess.Popen[bytes]]:
+def up(terminal: Terminal) -> subprocess.Popen[bytes]:
     """`highlights up`, ready."""
-    process = terminal.start("up", "--kafka-port", "0", "--clickhouse-port", "0")
-    eventually(lambda: "other terminals" in terminal.said("up") or process.poll() is not None, "highlights up")
-    yield process
-    process.kill()
-    process.wait()
+    return terminal.start_up()
 
 
 def test_up_worker_replay_feed_explain_audit(terminal: Terminal, up: subprocess.Popen[bytes]) -> None:

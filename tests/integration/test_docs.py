@@ -12,7 +12,7 @@ from streams import clickhouse
 from streams.cli.environment import with_endpoints
 from streams.settings import Settings
 from tests.integration.running import eventually
-from tests.integration.test_cli import Terminal
+from tests.integration.terminal import Terminal
 from tests.integration.test_readme import STAY, readme_commands
 
 _DOCS = Path(__file__).parents[2] / "docs"
@@ -31,12 +31,9 @@ def _typed(program: str) -> list[list[str]]:
     return [command for place, command in enumerate(found) if command not in found[:place]]
 
 
-def test_commands_and_queries_work_in_their_order(tmp_path: Path) -> None:
+def test_commands_and_queries_work_in_their_order(terminal: Terminal) -> None:
     """Each command ends well, each query has rows, and each request is answered."""
-    terminal = Terminal(tmp_path)
-    staying = [terminal.start("up", "--kafka-port", "0", "--clickhouse-port", "0")]
-    eventually(lambda: "other terminals" in terminal.said("up"), "highlights up")
-    staying.append(terminal.start("worker"))
+    staying = [terminal.start_up(), terminal.start("worker")]
     elsewhere = readme_commands()
     needed = ["replay", "explain"]
     for command in _typed("highlights"):
@@ -48,7 +45,7 @@ def test_commands_and_queries_work_in_their_order(tmp_path: Path) -> None:
     for request in _typed("curl"):
         (url,) = [word for word in request if word.startswith("http")]
         assert httpx.get(url.replace(_FEED, address)).status_code == 200, url
-    endpoints = running_endpoints(tmp_path / "data")
+    endpoints = running_endpoints(terminal.folder / "data")
     assert endpoints
     client = clickhouse.connect(with_endpoints(Settings(), endpoints).clickhouse)
     for query in _blocks("sql"):

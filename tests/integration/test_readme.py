@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.running import eventually
-from tests.integration.test_cli import Terminal
+from tests.integration.terminal import Terminal
 
 _README = Path(__file__).parents[2] / "README.md"
 STAY = ("up", "worker", "serve")
@@ -24,16 +24,12 @@ def readme_commands() -> list[list[str]]:
     return [command for command in found if "--rebuild" not in command]
 
 
-def test_the_commands_of_the_readme_work_in_their_order(tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_work_in_their_order(terminal: Terminal) -> None:
     """Each command ends well: those that stay, when they are asked to stop; the others by themselves."""
-    terminal = Terminal(tmp_path)
     staying = []
     for command in readme_commands():
         if command[0] in STAY:
-            ports = ["--kafka-port", "0", "--clickhouse-port", "0"] if command == ["up"] else []
-            staying.append(terminal.start(*command, *ports))
-            if command == ["up"]:
-                eventually(lambda: "other terminals" in terminal.said("up"), "highlights up")
+            staying.append(terminal.start_up() if command == ["up"] else terminal.start(*command))
         elif command[0] == "explain":
             eventually(lambda command=command: terminal.run(*command).returncode == 0, f"{command}; {terminal.said('worker')}")
         else:

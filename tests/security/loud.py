@@ -11,9 +11,9 @@ if __name__ == "__main__":
 
     def configure_loudly(log_format: str, _level: int) -> None:
         """Configure, from DEBUG on."""
-        configure(log_format, logging.DEBUG)  # type: ignore[arg-type]
+        configure(log_format, logging.DEBUG)
         logging.getLogger().setLevel(logging.DEBUG)
 
-    logs.configure = configure_loudly  # type: ignore[assignment]
+    logs.configure = configure_loudly
     logging.getLogger("tests").debug("settings %r", load_settings())
     main()

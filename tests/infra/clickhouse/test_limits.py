@@ -52,7 +52,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def small(data_dir: Path, clock: FakeClock) -> AsyncIterator[TestClient]:  # type: ignore[type-arg]
+async def small(data_dir: Path, clock: FakeClock) -> AsyncIterator[TestClient]:
     """A server in this process with the limits above."""
     engine = Engine(data_dir)
     connections = Connections(engine, LIMITS.sessions, clock)
@@ -66,12 +66,12 @@ async def small(data_dir: Path, clock: FakeClock) -> AsyncIterator[TestClient]: 
     engine.close()
 
 
-async def send(client: "TestClient", body: str, **parameters: str) -> tuple[int, str, str]:  # type: ignore[type-arg]
+async def send(client: "TestClient", body: str, **parameters: str) -> tuple[int, str, str]:
     async with client.post("/", data=body.encode(), params=parameters) as answer:
         return answer.status, answer.headers.get("X-ClickHouse-Exception-Code", ""), await answer.text()
 
 
-async def test_requests_beyond_the_waiting_places_are_refused(small: "TestClient") -> None:  # type: ignore[type-arg]
+async def test_requests_beyond_the_waiting_places_are_refused(small: "TestClient") -> None:
     """With one place and one to wait, a third query gets 503 with a clear text; an insert still runs."""
     await send(small, "CREATE OR REPLACE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n")
     queries = [asyncio.create_task(send(small, "SELECT sleep(2)")) for _ in range(3)]
@@ -83,7 +83,7 @@ async def test_requests_beyond_the_waiting_places_are_refused(small: "TestClient
     assert sorted(answer[0] for answer in await asyncio.gather(*queries)) == [200, 200, 503]
 
 
-async def test_body_limit(small: "TestClient") -> None:  # type: ignore[type-arg]
+async def test_body_limit(small: "TestClient") -> None:
     """A longer body is a 413 that names the limit, compressed or not."""
     status, code, text = await send(small, "INSERT INTO t FORMAT CSV\n" + "1\n" * 2_000)
     assert (status, code) == (413, "229")
@@ -93,19 +93,19 @@ async def test_body_limit(small: "TestClient") -> None:  # type: ignore[type-arg
         assert answer.status == 413
 
 
-async def test_statement_limit(small: "TestClient") -> None:  # type: ignore[type-arg]
+async def test_statement_limit(small: "TestClient") -> None:
     """A longer SQL text is a 413."""
     assert (await send(small, "SELECT 1" + " + 1" * 300))[:2] == (413, "229")
 
 
-async def test_buffered_result_limit(small: "TestClient") -> None:  # type: ignore[type-arg]
+async def test_buffered_result_limit(small: "TestClient") -> None:
     """A larger result in a format that cannot be streamed is the engine's error; a streamed one passes."""
     sql = "SELECT * FROM numbers(100000)"
     assert (await send(small, sql, default_format="JSON"))[1] == "396"
     assert (await send(small, sql, default_format="CSV"))[0] == 200
 
 
-async def test_idle_sessions_make_room(small: "TestClient", clock: FakeClock) -> None:  # type: ignore[type-arg]
+async def test_idle_sessions_make_room(small: "TestClient", clock: FakeClock) -> None:
     """Beyond the limit the session that has been idle longest is closed."""
     for name in ("a", "b", "c"):
         clock.now_s += 1
@@ -114,7 +114,7 @@ async def test_idle_sessions_make_room(small: "TestClient", clock: FakeClock) ->
     assert (await send(small, "SELECT 1", session_id="c", session_check="1"))[0] == 200
 
 
-async def test_sessions_expire(small: "TestClient", clock: FakeClock) -> None:  # type: ignore[type-arg]
+async def test_sessions_expire(small: "TestClient", clock: FakeClock) -> None:
     """A session is gone after its timeout."""
     await send(small, "SELECT 1", session_id="a", session_timeout="10")
     clock.now_s = 9
@@ -124,7 +124,7 @@ async def test_sessions_expire(small: "TestClient", clock: FakeClock) -> None:  
 
 
 @pytest.mark.parametrize(("timeout", "code"), [("3601", "374"), ("-1", "36"), ("soon", "36")])
-async def test_session_timeout_is_checked(small: "TestClient", timeout: str, code: str) -> None:  # type: ignore[type-arg]
+async def test_session_timeout_is_checked(small: "TestClient", timeout: str, code: str) -> None:
     """A session timeout beyond an hour, or one that is no number, is refused."""
     assert (await send(small, "SELECT 1", session_id="x", session_timeout=timeout))[1] == code
 

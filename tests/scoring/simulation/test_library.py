@@ -82,4 +82,4 @@ def test_celebrity_is_absent_where_nobody_is_known(library: Library) -> None:
 def test_wrong_arguments_are_named(arguments: dict[str, float]) -> None:
     """The error names the argument."""
     with pytest.raises(ConfigurationError, match=next(iter(arguments))):
-        make_library(np.random.default_rng(1), **arguments)  # type: ignore[arg-type]
+        make_library(np.random.default_rng(1), **arguments)
