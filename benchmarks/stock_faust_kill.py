@@ -91,7 +91,7 @@ def _counted(servers: str, guarantee: str, events: int, kills: int) -> int:
     """Return what the table holds in the end."""
     for kill in range(kills):
         worker = _start(servers, guarantee)
-        _until(lambda goal=events * (kill + 1) // (kills + 1): _count(servers, guarantee) >= goal)  # type: ignore[misc]
+        _until(lambda goal=events * (kill + 1) // (kills + 1): _count(servers, guarantee) >= goal)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
     worker = _start(servers, guarantee)

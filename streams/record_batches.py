@@ -38,7 +38,7 @@ class RecordBatch:
     """Records before it were not asked for: a fetch brings whole batches."""
 
 
-class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]
+class _Batch(_DefaultRecordBatchPy):
     """What aiokafka knows of a batch - its header, transaction, compression - with all its records as one, and no copy of it."""
 
     def __init__(self, buffer: memoryview) -> None:
@@ -75,7 +75,7 @@ class _Batch(_DefaultRecordBatchPy):  # type: ignore[misc]
         return memoryview(self._buffer)[self._pos :]
 
 
-class _Batches(_MemoryRecordsPy):  # type: ignore[misc]
+class _Batches(_MemoryRecordsPy):
     """The batches of one fetch."""
 
     def next_batch(self) -> _Batch:
@@ -88,7 +88,7 @@ class _Batches(_MemoryRecordsPy):  # type: ignore[misc]
         return _Batch(batch)
 
 
-class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
+class _PartitionRecords(fetcher.PartitionRecords):
     """Leaves out what its sender has taken back, and notes what was asked for."""
 
     def _consumer_record(self, _tp: Any, batch: RecordBatch) -> RecordBatch:
@@ -96,7 +96,7 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         return replace(batch, wanted_offset=wanted) if wanted > batch.base_offset else batch
 
 
-class _FetchResult(fetcher.FetchResult):  # type: ignore[misc]
+class _FetchResult(fetcher.FetchResult):
     """Hands out batches until their records make a chunk: aiokafka would count batches."""
 
     _partition_records: Any

@@ -15,7 +15,7 @@ from scoring.statistics.pages import CLIPS_PER_PAGE
 from streams.state import PartitionState
 
 
-class ColumnStore(Store):  # type: ignore[misc]
+class ColumnStore(Store):
     """`columns://state`: the states of our partitions, by partition."""
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ _FETCH_WAIT_MS: Final = 50
 _CREATE_TIME: Final = 0
 
 
-class _DaemonThread(WorkerThread):  # type: ignore[misc]
+class _DaemonThread(WorkerThread):
     """Does not keep the process alive when the worker has ended by an error before it could stop what it had started."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -33,7 +33,7 @@ class _DaemonThread(WorkerThread):  # type: ignore[misc]
         self.daemon = True
 
 
-class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+class _ConsumerThread(AIOKafkaConsumerThread):
     """Reads only what was committed, as everything else here does: what a sender's transaction takes back never was."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -70,7 +70,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return offsets.keys() <= self.assignment() and bool(await super()._commit(offsets))
 
 
-class Consumer(AiokafkaConsumer):  # type: ignore[misc]
+class Consumer(AiokafkaConsumer):
     """Reads in chunks. Changelogs are not for it: see `streams.recovery`."""
 
     _seeks = 0
@@ -173,7 +173,7 @@ class Consumer(AiokafkaConsumer):  # type: ignore[misc]
         await self.app.flush_before_giving_up()
 
 
-class Transport(AiokafkaTransport):  # type: ignore[misc]
+class Transport(AiokafkaTransport):
     """`chunks://host:port`."""
 
     Consumer = Consumer

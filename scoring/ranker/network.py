@@ -62,7 +62,7 @@ class _Spread(torch.autograd.Function):
         return ctx.transpose @ gradients[0], None
 
 
-class GraphConvolution(GCNConv):  # type: ignore[misc]
+class GraphConvolution(GCNConv):
     """`A (h W) + b` (Kipf and Welling 2017) along a given propagation A.
 
     Args:

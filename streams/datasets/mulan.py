@@ -62,7 +62,7 @@ def _labels(path: Path) -> list[str]:
 def _read_arff(path: Path, labels: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return features [n, d], nominal ones as indicators, and labels [n, t]."""
     try:
-        import arff  # type: ignore[import-untyped]
+        import arff
     except ImportError as error:
         message = "Mulan's sets need liac-arff: install the extra `data`, pip install 'highlights[data]'"
         raise ConfigurationError(message) from error

@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457), with the name of the parameter that was wrong."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -50,7 +51,6 @@ def add_problems(app: FastAPI) -> None:
         return _problem(503, "ClickHouse does not answer; try again")
 
 
-def _problem(status: int, detail: str, parameter: str | None = None, headers: object = None) -> JSONResponse:
+def _problem(status: int, detail: str, parameter: str | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
     body = {"status": status, "detail": detail} | ({"parameter": parameter} if parameter else {})
-    kept = {str(name): str(value) for name, value in dict(headers or {}).items()}  # type: ignore[call-overload]
-    return JSONResponse(body, status, kept, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type="application/problem+json")

@@ -1,6 +1,5 @@
 """One state of the library that never changes: what requests are answered from."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,7 +59,7 @@ class Snapshot:
     def ranked(self, query: FeedQuery, most: int) -> NDArray[np.uint32]:
         """Return the places of the clips that a query asks for, best first, at most so many."""
         found, count = [self.order[:0]], 0
-        seen: Counter[int] = Counter()
+        seen = np.zeros(len(self.videos) if query.per_video else 0, np.int64)
         start, step = 0, most
         while start < len(self.order) and count < most:
             places = self._matching(query, self.order[start : start + step])
@@ -106,14 +105,19 @@ class Snapshot:
         return places
 
 
-def _diverse(places: NDArray[np.uint32], videos: NDArray[np.int32], most: int, seen: Counter[int]) -> NDArray[np.uint32]:
-    """Return the first `most` of each video's clips; `seen` counts those of the steps before, and is brought up to date."""
-    kept = []
-    for place, video in zip(places.tolist(), videos.tolist(), strict=True):
-        if seen[video] < most:
-            seen[video] += 1
-            kept.append(place)
-    return np.array(kept, np.uint32)
+def _diverse(places: NDArray[np.uint32], videos: NDArray[np.int32], most: int, seen: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """Return the first `most` of each video's clips; `seen` counts those of the steps before, and is brought up to date.
+
+    Video and row are sorted as one integer, which brings each video's clips together in their order.
+    """
+    keys = videos.astype(np.uint64) << np.uint64(32) | np.arange(len(videos), dtype=np.uint64)
+    keys.sort()
+    video, row = (keys >> np.uint64(32)).astype(np.int64), keys.astype(np.uint32)
+    first = np.flatnonzero(np.diff(video, prepend=-1))
+    before = np.arange(len(row)) - np.repeat(first, np.diff(first, append=len(row)))
+    kept = np.sort(row[before + seen[video] < most])
+    seen += np.bincount(videos[kept], minlength=len(seen))
+    return places[kept]
 
 
 def _place(names: list[str], name: str) -> int:

@@ -160,7 +160,8 @@ def _checked(rows: ClipRows, first: int) -> ClipRows:
         if wrong.any():
             message = f"{what}; row {first + int(np.flatnonzero(wrong)[0])} is not"
             raise ValueError(message)
-    if None in rows.video_id:
-        message = f"column {VIDEO_ID!r} is null in row {first + rows.video_id.index(None)}"  # type: ignore[arg-type]
+    nameless = next((row for row, name in enumerate(rows.video_id) if name is None), None)
+    if nameless is not None:
+        message = f"column {VIDEO_ID!r} is null in row {first + nameless}"
         raise ValueError(message)
     return rows
