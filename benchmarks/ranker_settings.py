@@ -4,7 +4,7 @@ The judges of `highlights evaluate ranking` are left out before anything else; t
 judges and watchers of its own, of which as many viewers make the pairs as at 15 % of all. Each setting is compared with the one
 in use, seed by seed.
 
-`python -m benchmarks.ranker_settings --data ../shared/data`
+`python -m benchmarks.ranker_settings --data DATA`
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _OTHERS: Final[Mapping[str, tuple[Any, ...]]] = {
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder that holds `movielens`.")] = Path("../shared/data"),
+    data: Annotated[Path, typer.Option(help="Folder that holds `movielens`.")],
     seeds: Annotated[int, typer.Option(min=2, help="Repetitions of each setting.")] = 4,
 ) -> None:
     """Print a table of settings."""

@@ -1,6 +1,6 @@
 """The tables of docs/learning.md, out of what `highlights evaluate ranking --json` has said.
 
-`highlights evaluate ranking --data ../shared/data --json > ranking.json; python -m benchmarks.ranker_tables ranking.json`
+`highlights evaluate ranking --data DATA --json > ranking.json; python -m benchmarks.ranker_tables ranking.json`
 """
 
 import json

@@ -11,7 +11,7 @@ def fusion(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False) -
     counts by its distance from the best clip of the list. Clips of 2 and of 10 seconds; five folds by video for each seed.
     Five seeds take about two minutes on one core.
 
-    Example: `highlights evaluate fusion --data ../shared/data --seeds 2`
+    Example: `highlights evaluate fusion --data DATA --seeds 2`
     """
     from scoring.evaluation.fusion import LENGTHS_S, find, report_of
     from streams.datasets.qvhighlights import read_qvhighlights

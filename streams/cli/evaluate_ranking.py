@@ -16,7 +16,7 @@ def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) 
     15 and 30 % of the viewers make the weak pairs; at 15 %, up to 40 % of the pairs are turned round, or a tenth of the clips is
     labelled. Eight seeds of MovieLens and TVSum take about half an hour on one core.
 
-    Example: `highlights evaluate ranking --data ../shared/data --seeds 2`
+    Example: `highlights evaluate ranking --data DATA --seeds 2`
     """
     from scoring.evaluation.ranking import find
     from scoring.evaluation.ranking_report import report_of

@@ -20,7 +20,7 @@ def label_distribution(data: DataOption, seeds: SeedsOption = 5, json: JsonOptio
     Reads `tvsum/` and `movielens/` below the folder, whichever are there; a score is what all viewers think of a clip on the
     whole. Five seeds of both take about five minutes on one core.
 
-    Example: `highlights evaluate label-distribution --data ../shared/data --seeds 2`
+    Example: `highlights evaluate label-distribution --data DATA --seeds 2`
     """
     from scoring.evaluation import labelled, supervised
 
@@ -34,7 +34,7 @@ def tags(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False) -> 
     Reads every set below `mulan/` of the folder; where one has no test part of its own, each seed draws a quarter. Five seeds
     of four sets take about five minutes on one core.
 
-    Example: `highlights evaluate tags --data ../shared/data --seeds 2`
+    Example: `highlights evaluate tags --data DATA --seeds 2`
     """
     from scoring.evaluation import supervised
     from streams.datasets.mulan import read_mulan
@@ -49,7 +49,7 @@ def multitask(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False
     Reads `movielens/` below the folder: who watched a film tells its mean rating by others, and its genres. Five seeds take
     about five minutes on one core.
 
-    Example: `highlights evaluate multitask --data ../shared/data --seeds 2`
+    Example: `highlights evaluate multitask --data DATA --seeds 2`
     """
     from scoring.evaluation import labelled, supervised
 
