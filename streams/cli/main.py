@@ -1,6 +1,8 @@
 """`highlights`: everything that people do with the system from a terminal."""
 
+import logging
 import sys
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -249,6 +251,8 @@ for _evaluation in (
 
 def main() -> None:
     """Run the command; an error that people can mend is one line, not a traceback."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.jit")  # a library's, for its authors
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # what it complains of is told as an error of ours
     try:
         app()
     except (HighlightsError, EmbeddedServerError) as error:

@@ -4,7 +4,6 @@ import math
 import os
 import re
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -250,7 +249,6 @@ def _releases(settings: Settings) -> Releases:
 
 
 def _once(settings: Settings, seed: int, labels: Path | None) -> Manifest:
-    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.jit")  # a library's, for its authors
     try:
         from streams.learning.retrain import retrain as run_retrain
     except ModuleNotFoundError as error:

@@ -99,7 +99,7 @@ def _wrong_configs(
     window_ms, kept_ms = int(settings.statistics.session_window_hours * 3_600_000), int(found["retention.ms"])
     if name == topic_name(settings.kafka, INTERACTIONS) and kept_ms != _KEEPS_FOR_EVER and kept_ms < window_ms:
         reason = "less than HIGHLIGHTS_STATISTICS__SESSION_WINDOW_HOURS: what counts still can be gone before it is read"
-        yield "retention.ms", wanted["retention.ms"], reason
+        yield "retention.ms", str(max(window_ms, int(wanted["retention.ms"]))), reason
 
 
 def _group(settings: Settings, admin: AdminClient) -> Finding:

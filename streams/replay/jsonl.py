@@ -30,7 +30,7 @@ class JsonLinesSource:
             message = f"batch_size = {batch_size}: a batch needs at least 1 line"
             raise ConfigurationError(message)
         if path != STANDARD_INPUT and (not path.exists() or path.is_dir()):
-            message = f"--source jsonl {path}: there is no such file; give a file of JSON lines, or - for standard input"
+            message = f"{path}: there is no such file; give a file of JSON lines, or - for standard input"
             raise ConfigurationError(message)
         self._path = path
         self._batch_size = batch_size

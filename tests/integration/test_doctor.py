@@ -95,6 +95,9 @@ def test_settings_of_topics_that_lose_what_is_needed(system: System, admin: Admi
     assert mends.keys() == {f"topic {source}", f"topic {exclusions}"}
     assert "--add-config retention.ms=604800000" in mends[f"topic {source}"]
     assert "--add-config cleanup.policy=compact" in mends[f"topic {exclusions}"]
+    system.settings.statistics.session_window_hours = 200.0
+    mends = {finding.what: finding.mend for finding in _bad(system.settings)}
+    assert "--add-config retention.ms=720000000" in mends[f"topic {source}"]
 
 
 def test_tables_and_migrations_that_are_missing(system: System) -> None:
