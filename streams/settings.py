@@ -167,7 +167,7 @@ class ServingSettings(_Group):
     cors_origins: str = ""
     """Origins whose pages may read answers in a browser, several joined by commas: `https://example.org`."""
     kept_rankings: Annotated[int, Field(ge=1)] = 2_000
-    """Rankings kept for cursors, 40 kB each at most; the one used longest ago goes first."""
+    """Rankings kept for cursors, 8 kB each at most; the one used longest ago goes first."""
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 9465
     """Prometheus endpoint; 0 turns it off."""

@@ -20,7 +20,7 @@ class Page(BaseModel):
     """When the newest score of the library was published, Unix milliseconds."""
     items: list[HighlightRow]
     next: str | None
-    """Cursor of the next page; None at the end, which is at the latest after 10,000 clips."""
+    """Cursor of the next page; None at the end, which is at the latest after 2,000 clips."""
 
 
 def page_of(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> dict[str, Any]:

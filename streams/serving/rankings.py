@@ -11,7 +11,7 @@ from streams.serving.problems import ParameterError
 from streams.serving.query import FeedQuery, PageQuery
 from streams.serving.snapshot import Snapshot
 
-DEEPEST: Final = 10_000
+DEEPEST: Final = 2_000
 """Clips of a ranking at most; who wants all of them exports them."""
 
 
