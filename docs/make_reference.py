@@ -76,8 +76,8 @@ def commands_page() -> str:
     """Return the page of commands."""
     parts = ["# Commands\n"]
     for name, command in _commands(typer.main.get_command(app), ()):
-        parts.append(f"## {' '.join(('highlights', *name))}\n\n{inspect.cleandoc(command.help or '')}\n")  # type: ignore[attr-defined]
-        options = [parameter for parameter in command.params if parameter.name != "help"]  # type: ignore[attr-defined]
+        parts.append(f"## {' '.join(('highlights', *name))}\n\n{inspect.cleandoc(command.help or '')}\n")
+        options = [parameter for parameter in command.params if parameter.name != "help"]
         rows = [(" ".join(f"`{text}`" for text in _names(option)), _default(option), option.help or "") for option in options]
         parts += [table(("argument", "default", "what it does"), rows)] if rows else []
     return "\n".join(parts)
@@ -93,13 +93,13 @@ def _commands(command: object, path: tuple[str, ...]) -> Iterable[tuple[tuple[st
 
 
 def _names(parameter: object) -> list[str]:
-    is_argument = parameter.param_type_name == "argument"  # type: ignore[attr-defined]
-    return [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]  # type: ignore[attr-defined]
+    is_argument = parameter.param_type_name == "argument"
+    return [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
 
 
 def _default(parameter: object) -> str:
-    default = parameter.default  # type: ignore[attr-defined]
-    if parameter.required:  # type: ignore[attr-defined]
+    default = parameter.default
+    if parameter.required:
         return "required"
     return "" if default in (None, "", False) or callable(default) else f"`{getattr(default, 'value', default)}`"
 

@@ -43,7 +43,7 @@ class _ChunkSchema(faust.Schema):
     """Passes the transport's chunks through."""
 
     def compile(self, app: faust.App, **_options: Any) -> Callable[..., Awaitable[EventT]]:
-        async def decode(message: Any, *, propagate: bool = False) -> EventT:  # noqa: ARG001
+        async def decode(message: Any, *, propagate: bool = False) -> EventT:  # noqa: ARG001 Faust's signature
             return app.create_event(None, message.value, (), message)
 
         return decode

@@ -27,7 +27,7 @@ class ColumnStore(Store):
         """Clips that state has room for."""
         return sum(int(state.statistics.pages.size[0]) for state in self.states.values()) * CLIPS_PER_PAGE
 
-    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002
+    def persisted_offset(self, tp: TP) -> int | None:  # noqa: ARG002 Faust's signature
         """Return None: nothing is kept here."""
         return None
 

@@ -137,7 +137,7 @@ class Consumer(AiokafkaConsumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: between the last offsets of two chunks nothing is missing."""
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002 Faust's signature
         """Do nothing: the flush commits, see `commit_applied`."""
         return False
 

@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 @app.command()
 def add(
     session: SessionOption = [],  # noqa: B006 typer copies it
-    viewer: ViewerOption = [],  # noqa: B006
+    viewer: ViewerOption = [],  # noqa: B006 typer copies it
     reason: Annotated[str, typer.Option(help="Why, for whoever reads the list.")] = "named by the operator",
     json: JsonOption = False,
 ) -> None:
@@ -41,9 +41,9 @@ def add(
 
 @app.command()
 def remove(
-    session: SessionOption = [],  # noqa: B006
-    viewer: ViewerOption = [],  # noqa: B006
-    key: Annotated[list[str], typer.Option("--key", help="KIND:HASH, as the list shows it; can be given many times.")] = [],  # noqa: B006
+    session: SessionOption = [],  # noqa: B006 typer copies it
+    viewer: ViewerOption = [],  # noqa: B006 typer copies it
+    key: Annotated[list[str], typer.Option("--key", help="KIND:HASH, as the list shows it; can be given many times.")] = [],  # noqa: B006 typer copies it
     json: JsonOption = False,
 ) -> None:
     """Count sessions or viewers again, from their beginning."""

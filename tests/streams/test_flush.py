@@ -61,6 +61,10 @@ def test_what_a_rebalance_took_during_a_flush_is_not_told() -> None:
     assert told == []
 
 
+async def _nothing(*_arguments: Any) -> bool:
+    return True
+
+
 class _FencedSinks:
     """Sinks of a worker whose partition another one has taken."""
 
@@ -83,10 +87,7 @@ def test_no_row_of_a_new_epoch_before_the_changelog_has_it() -> None:
     state.take_place_of(set())
     store = cast("Any", SimpleNamespace(states={state.partition: state}, clips=0))
 
-    async def nothing(*_arguments: Any) -> bool:
-        return True
-
-    asyncio.run(Flusher(Settings(), store, cast("Any", sinks), nothing, cast("Any", nothing)).flush())
+    asyncio.run(Flusher(Settings(), store, cast("Any", sinks), _nothing, cast("Any", _nothing)).flush())
     assert store.states == {}
     assert sinks.inserted == 0
 
@@ -109,9 +110,6 @@ def test_an_epoch_is_later_than_that_of_rows_still_to_come() -> None:
     )
     store = cast("Any", SimpleNamespace(states={state.partition: state}, clips=0))
 
-    async def nothing(*_arguments: Any) -> bool:
-        return True
-
-    asyncio.run(Flusher(Settings(), store, cast("Any", sinks), nothing, cast("Any", nothing)).flush())
+    asyncio.run(Flusher(Settings(), store, cast("Any", sinks), _nothing, cast("Any", _nothing)).flush())
     assert begun == [8]
     assert (state.ledger.epoch, state.ledger.republish) == (8, False)

@@ -48,7 +48,7 @@ def with_flags(blocks: bytes) -> bytes:
         ClickHouseError: NOT_IMPLEMENTED for a type that clickhouse-connect cannot read.
     """
     source = _Source(blocks)
-    reader: ByteSource = RespBuffCls(source)  # type: ignore[no-untyped-call]
+    reader: ByteSource = RespBuffCls(source)  # type: ignore[no-untyped-call]  # clickhouse-connect's has no types
     pieces: list[bytes] = []
     try:
         while source.place < len(blocks):
