@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from schemas.dead_letters import Reason
 from streams import dead_letters
@@ -44,7 +45,7 @@ def show(place: Annotated[str, typer.Argument(help="PARTITION:OFFSET, as the lis
         print_json(letter)
     else:
         for name, value in letter.items():
-            console.print(f"[bold]{name}[/]  {value}", highlight=False)
+            console.print(Text.assemble((name, "bold"), f"  {value}"), soft_wrap=True)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from infra.embedded.java import find_java, java_version
 from infra.embedded.process import EmbeddedServerError
@@ -15,7 +16,7 @@ from streams.cli.replay import now_ms
 from streams.doctor import examine
 from streams.doctor.finding import Finding, Health, bad, good
 
-_MARKS = {Health.GOOD: "[green]good[/]", Health.DOUBTFUL: "[yellow]doubtful[/]", Health.BAD: "[bold red]bad[/]"}
+_STYLES = {Health.GOOD: "green", Health.DOUBTFUL: "yellow", Health.BAD: "bold red"}
 
 
 def doctor(*, as_json: bool) -> bool:
@@ -56,5 +57,6 @@ def _table(findings: list[Finding]) -> Table:
     for name in ("", "what", "found", "mend it by"):
         table.add_column(name, overflow="fold")
     for finding in findings:
-        table.add_row(_MARKS[finding.health], f"{finding.area}: {finding.what}", finding.found, finding.mend)
+        health = Text(finding.health, _STYLES[finding.health])
+        table.add_row(health, f"{finding.area}: {finding.what}", finding.found, finding.mend)
     return table

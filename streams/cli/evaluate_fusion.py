@@ -1,7 +1,7 @@
 """`highlights evaluate fusion`: a fusion learned from labelled clips, beside the best single signal."""
 
 from streams.cli.evaluate import DataOption, JsonOption, SeedsOption, show
-from streams.cli.output import errors
+from streams.cli.output import steps
 
 
 def fusion(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False) -> None:
@@ -17,6 +17,6 @@ def fusion(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False) -
     from streams.datasets.qvhighlights import read_qvhighlights
 
     clips = read_qvhighlights(data)
-    with errors.status("learning") as status:
-        found = [(part, find(part, seeds, status.update)) for part in (clips.joined(length) for length in LENGTHS_S)]
+    with steps("learning") as told:
+        found = [(part, find(part, seeds, told)) for part in (clips.joined(length) for length in LENGTHS_S)]
     show(report_of(found, seeds), json)

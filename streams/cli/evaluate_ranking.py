@@ -6,7 +6,7 @@ from pathlib import Path
 from schemas.errors import ConfigurationError
 from scoring.evaluation.opinions import ViewerOpinions
 from streams.cli.evaluate import DataOption, JsonOption, SeedsOption, show
-from streams.cli.output import errors
+from streams.cli.output import steps
 
 
 def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) -> None:
@@ -23,9 +23,9 @@ def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) 
     from scoring.ranker.training import RankerConfig
 
     found = {}
-    with errors.status("reading") as status:
+    with steps("reading") as told:
         for opinions in data_sets(data):
-            found[opinions.name] = find(opinions, seeds, RankerConfig(), status.update)
+            found[opinions.name] = find(opinions, seeds, RankerConfig(), told)
     show(report_of(found, seeds), json)
 
 

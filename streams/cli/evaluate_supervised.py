@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import ConfigurationError
 from scoring.evaluation.opinions import ViewerOpinions
 from streams.cli.evaluate import DataOption, JsonOption, SeedsOption, show
-from streams.cli.output import errors
+from streams.cli.output import steps
 
 if TYPE_CHECKING:
     from scoring.evaluation.labelled import LabelledSet
@@ -67,8 +67,8 @@ def _run(
     seeds: int,
     json: bool,
 ) -> None:
-    with errors.status("learning") as status:
-        report = compare(sets, seeds, status.update)
+    with steps("learning") as told:
+        report = compare(sets, seeds, told)
     show(report, json)
 
 

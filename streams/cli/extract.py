@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from schemas.errors import ConfigurationError
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import complain, console, errors, print_json
 from streams.extraction.groups import Group
 
 if TYPE_CHECKING:
@@ -59,14 +59,13 @@ def extract(
 def _extract(videos: dict[str, Path], folder: "FeatureFolder", extraction: "Extraction") -> "Extracted":
     from streams.extraction.extract import Told, extract
 
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=errors, transient=True,
-    ) as bar:  # fmt: skip
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task("")
         told = Told(
             begun=lambda path, clips: bar.reset(task, description=path.name, total=clips),
             clip=lambda: bar.advance(task),
-            refused=lambda what: errors.print(f"[bold red]error:[/] {what}", highlight=False, soft_wrap=True),
+            refused=complain,
         )
         return extract(videos, folder, extraction, told)

@@ -14,17 +14,27 @@ from infra.embedded.stack import CLICKHOUSE_PORT, KAFKA_PORT
 from schemas.errors import HighlightsError
 from streams.adapters.adapter import EventSource
 from streams.cli import adapt as adapting
-from streams.cli import dead_letters, evaluate, evaluate_fusion, evaluate_ranking, evaluate_supervised, exclusions, supervised
+from streams.cli import (
+    dead_letters,
+    evaluate,
+    evaluate_fusion,
+    evaluate_ranking,
+    evaluate_supervised,
+    exclusions,
+    releases,
+    supervised,
+)
 from streams.cli import demo as demonstration
 from streams.cli import doctor as doctoring
 from streams.cli import export as exporting
 from streams.cli import extract as extracting
+from streams.cli import pairs as building
 from streams.cli import rebuild as rebuilding
 from streams.cli import replay as replaying
 from streams.cli import retrain as retraining
 from streams.cli import up as embedded
 from streams.cli.environment import load_settings
-from streams.cli.output import audit_tables, console, errors, explanation_table, feed_table, print_json
+from streams.cli.output import audit_tables, complain, console, explanation_table, feed_table, print_json
 
 app = typer.Typer(
     name="highlights",
@@ -227,14 +237,14 @@ def ddl(
 
 for _command in (
     retraining.retrain,
-    retraining.pairs,
+    building.pairs,
     extracting.extract,
     supervised.train_supervised,
     supervised.score,
     supervised.cast,
 ):
     app.command(rich_help_panel=_LEARN)(_command)
-app.add_typer(retraining.app, name="releases", rich_help_panel=_LEARN)
+app.add_typer(releases.app, name="releases", rich_help_panel=_LEARN)
 app.add_typer(exporting.app, name="export", rich_help_panel=_LEARN)
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel=_LEARN)
 app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel=_OPERATE)
@@ -256,7 +266,7 @@ def main() -> None:
     try:
         app()
     except (HighlightsError, EmbeddedServerError) as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False, soft_wrap=True)
+        complain(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,22 +1,43 @@
 """Results as tables for people, and as JSON for programs."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from schemas.clickhouse import HighlightRow
 from streams.audit import Audit
 
 _WIDTH_OF_A_FILE = 140
 
-console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
-errors = Console(stderr=True)
+console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
+"""Neither takes brackets for markup: names of files, clips and tags may hold them."""
+
+
+def complain(what: object) -> None:
+    """Tell people what went wrong."""
+    errors.print(Text.assemble(("error:", "bold red"), f" {what}"), soft_wrap=True)
+
+
+@contextmanager
+def steps(first: str) -> Iterator[Callable[[str], None]]:
+    """Show which step long work is at, the newest in a terminal, elsewhere a line for each; yield what tells of the next."""
+    if not errors.is_terminal:
+        line = partial(errors.print, soft_wrap=True)
+        line(first)
+        yield line
+        return
+    with errors.status(Text(first)) as status:
+        yield lambda step: status.update(Text(step))
 
 
 def print_json(value: Any) -> None:

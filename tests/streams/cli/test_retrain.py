@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from streams.cli.retrain import period_of, seconds_since
+from streams.cli.retrain import seconds_since
+from streams.cli.schedule import period_of
 from tests.streams.learning.manifests import manifest
 
 _SIX_HOURS = timedelta(hours=6)
