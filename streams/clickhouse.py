@@ -1,5 +1,7 @@
 """ClickHouse through its one client: connection, migrations, inserts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,6 +10,7 @@ import pyarrow as pa
 import structlog
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from urllib3.exceptions import HTTPError
 
 from schemas.clickhouse import CLIP_SCORES, MIGRATIONS_TABLE, Migration, migrations
 from schemas.errors import ConfigurationError, DeliveryError
@@ -32,7 +35,8 @@ def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> C
     try:
         if create_database:
             with _open(settings, "default") as client:
-                client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})
+                if not _has(client, "databases", settings.database):
+                    client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})
         return _open(settings, settings.database)
     except ClickHouseError as error:
         raise _explained(error, settings) from error
@@ -54,12 +58,23 @@ def _open(settings: ClickHouseSettings, database: str) -> Client:
     )
 
 
+def _has(client: Client, kind: str, name: str) -> bool:
+    """Return whether there is a database, or a table in this one: IF NOT EXISTS wants the right to make it, too."""
+    here = " AND database = currentDatabase()" if kind == "tables" else ""
+    return bool(client.query(f"SELECT 1 FROM system.{kind} WHERE name = {{name:String}}{here}", {"name": name}).result_rows)
+
+
 def _explained(error: ClickHouseError, settings: ClickHouseSettings) -> Exception:
-    text = str(error).splitlines()[0]
+    text = str(error)
     if "code: 516" in text.lower():
         return ConfigurationError(
             f"ClickHouse at {settings.url} refuses user {settings.user!r}: check HIGHLIGHTS_CLICKHOUSE__USER and "
             "HIGHLIGHTS_CLICKHOUSE__PASSWORD"
+        )
+    if "ACCESS_DENIED" in text or "code: 497" in text.lower():
+        return ConfigurationError(
+            f"ClickHouse at {settings.url} does not let user {settings.user!r} do what a worker must: {_cause(error)} "
+            "(docs/security.md lists the rights)"
         )
     if "UNKNOWN_DATABASE" in text:
         return ConfigurationError(
@@ -70,7 +85,30 @@ def _explained(error: ClickHouseError, settings: ClickHouseSettings) -> Exceptio
             f"the certificate of ClickHouse at {settings.url} is not trusted: set HIGHLIGHTS_CLICKHOUSE__CA_FILE to its "
             "authority's, and name the server as the certificate does"
         )
-    return DeliveryError(f"ClickHouse at {settings.url} does not answer: {text}. Is it up, and is it http or https there?")
+    return DeliveryError(
+        f"ClickHouse at {settings.url} does not answer: {_cause(error)}. Is it up, and is it http or https there?"
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """Return the first line of what an error came from: that of a library names all layers above the one that failed."""
+    while inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__):
+        error = inner
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Have errors of ClickHouse say what failed, and why.
+
+    Raises:
+        DeliveryError: ClickHouse does not answer, or refuses.
+    """
+    try:
+        yield
+    except (ClickHouseError, HTTPError, pa.ArrowException) as error:  # the last two of an answer that breaks off
+        message = f"{what}: {_cause(error)}"
+        raise DeliveryError(message) from error
 
 
 def migrate(client: Client) -> list[Migration]:
@@ -79,15 +117,13 @@ def migrate(client: Client) -> list[Migration]:
     Raises:
         DeliveryError: ClickHouse does not answer, or refuses one.
     """
-    try:
+    with telling("ClickHouse does not answer, or refuses to make the tables"):
         return _apply_missing(client)
-    except ClickHouseError as error:
-        message = f"ClickHouse does not answer, or refuses to make the tables: {str(error).splitlines()[0]}"
-        raise DeliveryError(message) from error
 
 
 def _apply_missing(client: Client) -> list[Migration]:
-    client.command(MIGRATIONS_TABLE)
+    if not _has(client, "tables", "schema_migrations"):
+        client.command(MIGRATIONS_TABLE)
     done = {row[0] for row in client.query("SELECT number FROM schema_migrations").result_rows}
     missing = [migration for migration in migrations() if migration.number not in done]
     for migration in missing:
@@ -106,11 +142,8 @@ def insert(client: Client, table: str, rows: pa.Table, settings: dict[str, Any] 
     """
     if not len(rows):
         return
-    try:
+    with telling(f"ClickHouse did not take {len(rows)} rows of {table}"):
         client.insert_arrow(table, rows, settings=settings)
-    except ClickHouseError as error:
-        message = f"ClickHouse did not take {len(rows)} rows of {table}: {str(error).splitlines()[0]}"
-        raise DeliveryError(message) from error
 
 
 def rows_of_partition(client: Client, partition: int) -> tuple[list[tuple[str, int]], int]:
@@ -122,9 +155,6 @@ def rows_of_partition(client: Client, partition: int) -> tuple[list[tuple[str, i
     query = (
         f"SELECT video_id, clip_index, max(version) FROM {CLIP_SCORES} WHERE source_partition = {{partition:UInt32}} GROUP BY ALL"
     )
-    try:
+    with telling("ClickHouse does not say which clips it has"):
         rows = client.query(query, {"partition": partition}).result_rows
-    except ClickHouseError as error:
-        message = f"ClickHouse does not say which clips it has: {str(error).splitlines()[0]}"
-        raise DeliveryError(message) from error
     return [(video_id, clip_index) for video_id, clip_index, _ in rows], max((version for *_, version in rows), default=0)

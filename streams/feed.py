@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import BaseModel, ConfigDict
 
 from schemas.clickhouse import SIGNAL_POINTS, HighlightRow
-from schemas.errors import ConfigurationError, DeliveryError
+from schemas.errors import ConfigurationError
 from schemas.interactions import KINDS
 from schemas.limits import parse_clip_id
 from scoring.fusion import INTERVAL_Z
 from scoring.rates import POSITION_BINS, SIGNAL_KINDS, RatePrior, posterior
+from streams import clickhouse
 
 _LEAST_TAG_PROBABILITY = 0.5
 
@@ -36,6 +36,7 @@ _OUTPUT = """
 SELECT tags, category, model_version
 FROM supervised_outputs FINAL
 WHERE video_id = {video:String} AND clip_index = {clip:UInt32}
+  AND {offset:Int64} >= 0 AND source_offset >= {offset:Int64}
 """
 
 _PRIOR = """
@@ -101,7 +102,7 @@ def explain(client: Client, clip_id: str) -> dict[str, Any]:
         message = f"clip {clip_id!r} has no score yet; `highlights feed --video {video}` lists the clips of that video that have"
         raise ConfigurationError(message)
     row = found[0]
-    outputs = _rows(client, _OUTPUT, where)
+    outputs = _rows(client, _OUTPUT, where | {"offset": row["supervised_offset"]})
     return {
         "clip_id": clip_id,
         "seconds": [clip * 10, clip * 10 + 10],
@@ -174,8 +175,5 @@ def _prior(client: Client, partition: int, offset: int) -> RatePrior | None:
 
 
 def _rows(client: Client, query: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
-    try:
+    with clickhouse.telling("ClickHouse did not answer"):
         return list(client.query(query, parameters=dict(parameters)).named_results())
-    except ClickHouseError as error:
-        message = f"ClickHouse did not answer: {str(error).splitlines()[0]}"
-        raise DeliveryError(message) from error

@@ -9,9 +9,9 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from schemas.errors import ConfigurationError, DeliveryError
+from schemas.errors import ConfigurationError
+from streams import clickhouse
 from streams.export.columns import CLIP_COLUMNS, WEAK_PAIR_COLUMNS, Column, schema_of
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,12 +66,11 @@ class Source:
             DeliveryError: ClickHouse does not answer.
         """
         schema = schema_of(self.columns)
-        try:
-            with self.client.query_arrow_stream(self.query, parameters=self.parameters, use_strings=True) as blocks:
-                yield (_cast(block, schema) for block in blocks)
-        except ClickHouseError as error:
-            message = f"ClickHouse does not give the rows of {self.name}: {str(error).splitlines()[0]}"
-            raise DeliveryError(message) from error
+        with (
+            clickhouse.telling(f"ClickHouse does not give the rows of {self.name}"),
+            self.client.query_arrow_stream(self.query, parameters=self.parameters, use_strings=True) as blocks,
+        ):
+            yield (_cast(block, schema) for block in blocks)
 
 
 def _cast(block: pa.Table | pa.RecordBatch, schema: pa.Schema) -> pa.Table:
@@ -91,11 +90,8 @@ def weak_pairs(client: Client, since: datetime, until: datetime, least_confidenc
         ConfigurationError: there is no build in that time, or it is being written.
         DeliveryError: ClickHouse does not answer.
     """
-    try:
+    with clickhouse.telling("ClickHouse does not say which weak pairs there are"):
         builds = list(client.query(_BUILDS, {"since": since, "until": until}).named_results())
-    except ClickHouseError as error:
-        message = f"ClickHouse does not say which weak pairs there are: {str(error).splitlines()[0]}"
-        raise DeliveryError(message) from error
     if not builds:
         message = f"no weak pairs were built for {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M}: `highlights pairs` builds them"
         raise ConfigurationError(message)

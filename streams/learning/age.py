@@ -4,10 +4,9 @@ import math
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schemas.clickhouse import WEAK_PAIRS
-from schemas.errors import DeliveryError
+from streams import clickhouse
 
 _AGE: Final = f"SELECT count(), dateDiff('millisecond', max(published_at), now64(3)) / 1000 FROM {WEAK_PAIRS}"
 
@@ -18,9 +17,6 @@ def seconds_since_build(client: Client) -> float:
     Raises:
         DeliveryError: ClickHouse does not answer.
     """
-    try:
+    with clickhouse.telling("ClickHouse does not say how old the weak pairs are"):
         ((rows, age),) = client.query(_AGE).result_rows
-    except ClickHouseError as error:
-        message = f"ClickHouse does not say how old the weak pairs are: {str(error).splitlines()[0]}"
-        raise DeliveryError(message) from error
     return float(age) if rows else math.inf

@@ -20,6 +20,7 @@ _READS_PER_SLICE: Final = 8
 SWEEP: Final = _SLICES * _READS_PER_SLICE
 """Reads after which every clip has been read again."""
 _CLIP_BITS: Final = 14
+_VIDEOS_ASKED: Final = 500
 _LEAST_TAG_PROBABILITY: Final = 0.5
 
 _CHANGED: Final = f"""
@@ -34,6 +35,7 @@ _OLDEST_FIRST: Final = " ORDER BY version"
 
 _OUTPUTS: Final = f"""
 SELECT video_id, clip_index, toString(category) AS category, toJSONString(tags) AS tags_json,
+       toInt64(source_offset) AS source_offset,
        arrayFilter(tag -> tags[tag] >= {_LEAST_TAG_PROBABILITY}, mapKeys(tags)) AS likely_tags
 FROM supervised_outputs FINAL
 WHERE {{everything:Bool}} OR video_id IN {{videos:Array(String)}}
@@ -64,7 +66,7 @@ class Library:
         Raises:
             DeliveryError: ClickHouse does not answer.
         """
-        first = self._newest_ms == 0
+        is_first = self._newest_ms == 0
         self._reads += 1
         number, waits = divmod(self._reads, _READS_PER_SLICE)
         parameters = {"since": max(0, self._newest_ms - _OVERLAP_MS), "slice": number % _SLICES}
@@ -76,9 +78,12 @@ class Library:
         if not newer.any():
             return False
         table, places = table.filter(newer), places[newer]
-        self._refresh_outputs(table, places, everything=first)
+        changed = _integers(table, "supervised_offset") != self._rows["supervised_offset"][places]
         for name in (*FLOATS, *INTEGERS, "event_at_ms", "version", "supervised_offset", "known"):
             self._rows[name][places] = pc.fill_null(table[name], np.nan) if name in FLOATS else table[name]
+        if changed.any():
+            videos = pc.unique(table["video_id"].filter(pa.array(changed))).to_pylist()
+            self._refresh_outputs(places[changed], self._outputs(None if is_first else videos))
         self._newest_ms = max(self._newest_ms, int(pc.max(table["published_at_ms"]).as_py()))
         return True
 
@@ -148,24 +153,34 @@ class Library:
         order = np.argsort(merged)
         self._keys, self._place = merged[order], places[order]
 
-    def _refresh_outputs(self, table: pa.Table, places: NDArray[np.int64], *, everything: bool) -> None:
-        """Read tags and categories anew of the videos for which a worker has taken a newer supervised output."""
-        changed = _integers(table, "supervised_offset") != self._rows["supervised_offset"][places]
-        if not changed.any():
-            return
-        videos = [] if everything else pc.unique(table["video_id"].filter(pa.array(changed))).to_pylist()
-        outputs = self._read(_OUTPUTS, {"everything": everything, "videos": videos})
-        keys = self._clip_keys(outputs)
-        at, known = self._find(keys)
-        outputs, places = outputs.filter(known), self._place[at[known]]
+    def _outputs(self, videos: list[str] | None) -> pa.Table:
+        """Return what models said of videos, of all when None: some at a time, since ClickHouse bounds a parameter's length."""
+        if videos is None:
+            return self._read(_OUTPUTS, {"everything": True, "videos": []})
+        slices = (videos[first : first + _VIDEOS_ASKED] for first in range(0, len(videos), _VIDEOS_ASKED))
+        return pa.concat_tables(self._read(_OUTPUTS, {"everything": False, "videos": part}) for part in slices)
+
+    def _refresh_outputs(self, changed: NDArray[np.int64], outputs: pa.Table) -> None:
+        """Put what models say now in place of all that was known of clips.
+
+        Args:
+            changed: [n] places of clips for which a worker has taken a newer supervised output, or none.
+            outputs: what is said of their videos; a row that is older than the clip's score does not hold any more.
+        """
+        at, known = self._find(self._clip_keys(outputs))
+        outputs, places = outputs.filter(pa.array(known)), self._place[at[known]]
+        scored = self._rows["supervised_offset"][places]
+        holds = (scored >= 0) & (_integers(outputs, "source_offset") >= scored)
+        outputs, places = outputs.filter(pa.array(holds)), places[holds]
         encoded = pc.dictionary_encode(outputs["category"].combine_chunks())
         codes = [self._categories.setdefault(name, len(self._categories)) for name in encoded.dictionary.to_pylist()]
         self._rows["category"], self._tags_json = self._rows["category"].copy(), self._tags_json.copy()
+        self._rows["category"][changed], self._tags_json[changed] = 0, b"{}"
         self._rows["category"][places] = np.array(codes, np.int32)[encoded.indices.to_numpy()]
         self._tags_json[places] = [text.encode() for text in outputs["tags_json"].to_pylist()]
-        self._set_tags(outputs["likely_tags"].combine_chunks(), places)
+        self._set_tags(outputs["likely_tags"].combine_chunks(), places, changed)
 
-    def _set_tags(self, likely: pa.ListArray, places: NDArray[np.int64]) -> None:
+    def _set_tags(self, likely: pa.ListArray, places: NDArray[np.int64], changed: NDArray[np.int64]) -> None:
         """Say which clips have which tags, in arrays of their own: snapshots hold the old ones."""
         parents = places[pc.list_parent_indices(likely).to_numpy()]
         flat = pc.dictionary_encode(pc.list_flatten(likely))
@@ -174,7 +189,7 @@ class Library:
         for name in (*self._tags, *(name for name in names if name not in self._tags)):
             has = np.zeros(len(self._tags_json), np.bool_)
             has[: len(self._tags.get(name, ()))] = self._tags.get(name, ())
-            has[places] = False
+            has[places] = has[changed] = False
             if name in names:
                 has[parents[indices == names.index(name)]] = True
             tags[name] = has

@@ -13,7 +13,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from schemas.clickhouse import HighlightRow
-from streams.feed import feed
+from schemas.topics import SUPERVISED_SCORES
+from streams.feed import explain, feed
 from streams.serving.api import create_api
 from streams.serving.ledgers import Ledgers
 from streams.serving.library import SWEEP, Library
@@ -137,6 +138,33 @@ def test_a_row_that_is_seen_late_is_served(api: TestClient, system: System) -> N
     is_it = (late.rows["video"] == late.videos.index(video)) & (late.rows["clip_index"] == int(index))
     assert late.rows["score"][is_it].tolist() == [0.5]
     assert before.rows["score"][is_it].tolist() == [pytest.approx(best["score"])]
+
+
+def test_what_models_have_withdrawn_is_shown_no_more(system: System) -> None:
+    """Tags and category go with the output, in the view, the explanation and the feed, though viewers keep the clip's score."""
+    video, clip = "v1", {"clip_index": 0, "score_mean": 9.0, "score_sd": 1.0, "tags": {"goal": 0.9}}
+    output = {"schema_version": 1, "video_id": video, "model_version": "m", "category": "sports", "clips": [clip]}
+    play = {"schema_version": 1, "kind": "play", "video_id": video, "session_id": "s", "from_s": 0, "to_s": 30}
+    system.send_raw([(video.encode(), json.dumps(output).encode())], topic=SUPERVISED_SCORES)
+    system.send_raw([(video.encode(), json.dumps(play | {"occurred_at_ms": START_MS}).encode())])
+    system.start_worker()
+    library = Library(system.client)
+
+    def shown() -> tuple[list[HighlightRow], dict[str, float]]:
+        return feed(system.client, top=1, tag="goal"), explain(system.client, "v1:0")["tags"]
+
+    eventually(lambda: len(feed(system.client, top=9, tag="goal")) == 1, "the tag")
+    library.refresh()
+    tagged = library.snapshot("tagged")
+    system.send_raw([(video.encode(), None)], topic=SUPERVISED_SCORES)
+    eventually(lambda: shown() == ([], {}), f"neither tag nor category; {system.log}")
+    (row,) = (row for row in feed(system.client, top=9) if row.clip_id == "v1:0")
+    assert (row.category, row.tags, row.exposures) == ("", {}, 1)
+    eventually(library.refresh, "the withdrawal in the feed")
+    bare = library.snapshot("bare")
+    assert tagged.tags["goal"].any()
+    assert not bare.tags["goal"].any()
+    assert {bare.categories[code] for code in bare.rows["category"]} == {""}
 
 
 @contextmanager
