@@ -32,6 +32,9 @@ def recompute(
         first_offset: of the source.
         until: a ledger up to whose offsets it is computed; up to the topics' present ends when None.
         progress: called with the number of messages of each chunk.
+
+    Raises:
+        StateError: the source does not hold any more what the state of `until` began with.
     """
     state = PartitionState(partition, partitions, StateKey.of(settings), excluded)
     catch_up(settings, state, first_offset=first_offset, until=until, progress=progress)
@@ -46,7 +49,11 @@ def catch_up(
     until: Ledger | None = None,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> None:
-    """Go on with the computation of a state, up to the offsets of another ledger; its dead letters are not to be sent."""
+    """Go on with the computation of a state, up to the offsets of another ledger; its dead letters are not to be sent.
+
+    Raises:
+        StateError: the source does not hold any more what the state of `until` began with.
+    """
     supervised, source = topic_name(settings.kafka, SUPERVISED_SCORES), topic_name(settings.kafka, INTERACTIONS)
     _catch_up_ranker(settings, state, until)
     _catch_up_fusion(settings, state, until)
@@ -58,7 +65,9 @@ def catch_up(
     for chunk in read_chunks(settings.kafka, source, state.partition, first, last):
         state.apply_interactions(chunk)
         state.forget_dead_letters()
+        _check_beginning(state, until)
         progress(len(chunk))
+    _check_beginning(state, until)
 
 
 def _catch_up_ranker(settings: Settings, state: PartitionState, until: Ledger | None) -> None:
@@ -85,13 +94,9 @@ def _catch_up_fusion(settings: Settings, state: PartitionState, until: Ledger | 
         state.swap_fusion(until.fusion, until.fusion_offset)
 
 
-def check_whole(state: PartitionState, ledger: Ledger) -> None:
-    """Check that a computation began where the state that it is compared with had begun.
-
-    Raises:
-        StateError: the source does not hold its beginning any more.
-    """
-    if state.ledger.first_offset != ledger.first_offset:
+def _check_beginning(state: PartitionState, ledger: Ledger | None) -> None:
+    """Check that a computation began where the state that it is compared with had begun."""
+    if ledger and state.ledger.first_offset != ledger.first_offset:
         message = (
             f"partition {ledger.partition} of the source begins at offset {state.ledger.first_offset} now, its state at "
             f"{ledger.first_offset}: what retention has deleted cannot be computed again"

@@ -12,7 +12,7 @@ import structlog
 from schemas.errors import DeliveryError, StateError
 from streams import metrics
 from streams.flush import Flusher
-from streams.recompute import catch_up, check_whole, recompute
+from streams.recompute import catch_up, recompute
 from streams.settings import Settings
 from streams.state import PartitionState
 from streams.store import ColumnStore
@@ -67,11 +67,9 @@ class Replacer:
     def _computed(self, old: PartitionState) -> PartitionState:
         until = old.ledger.model_copy()
         first_offset = max(0, until.first_offset)
-        new = recompute(
+        return recompute(
             self._settings, old.partition, old.partitions, excluded=old.wanted, first_offset=first_offset, until=until
         )
-        check_whole(new, until)
-        return new
 
     def _catch_up(self, new: PartitionState, old: PartitionState) -> None:
         catch_up(self._settings, new, until=old.ledger.model_copy())

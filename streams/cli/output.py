@@ -40,6 +40,11 @@ def steps(first: str) -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(Text(step))
 
 
+def printable(text: str) -> str:
+    """Return text whose control characters, which a terminal would obey, are shown as \\xNN; lines and tabs stay."""
+    return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)
+
+
 def print_json(value: Any) -> None:
     """Write a value as JSON to standard output."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=_plain).decode() + "\n")
@@ -137,6 +142,12 @@ def audit_tables(audit: Audit) -> list[Table]:
         fates = (part.applied, part.duplicates, part.excluded, sum(part.dead_letters.values()))
         cells = (part.consumed, *fates, part.missing, part.clips, part.in_flight, part.differences)
         table.add_row(str(part.partition), f"{part.first_offset}-{part.applied_offset}", *(f"{cell:,}" for cell in cells))
+    unseen = [str(part.partition) for part in audit.partitions if not part.is_recomputed]
+    if unseen:
+        table.caption = (
+            f"partitions {', '.join(unseen)}: the topic does not hold any more what their state began with, so that ClickHouse "
+            "was compared with the state, and the state with nothing"
+        )
     if not audit.differences:
         return [table]
     details = Table(title="differences", box=box.SIMPLE_HEAD)

@@ -36,5 +36,6 @@ def _or_error(area: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Fin
         yield from check()
     except HighlightsError as error:
         yield bad(area, "reachable", str(error))
-    except (KafkaException, ClickHouseError) as error:
-        yield bad(area, "reachable", str(error).splitlines()[0], "look into the server's log, then run `highlights doctor` again")
+    except (KafkaException, ClickHouseError, TimeoutError) as error:
+        found = (str(error) or "no answer in time").splitlines()[0]
+        yield bad(area, "reachable", found, "look into the server's log, then run `highlights doctor` again")

@@ -26,7 +26,7 @@ def check_kafka(settings: Settings, now_ms: int) -> Iterator[Finding]:
     admin = AdminClient(connection(kafka) | {"log_level": 0})
     metadata = admin.list_topics(timeout=_TIMEOUT_S)
     yield good("kafka", "reachable", f"{len(metadata.brokers)} brokers at {kafka.bootstrap_servers}, {kafka.security_protocol}")
-    expected = expected_topics(kafka, settings.worker.group)
+    expected = expected_topics(kafka, settings.group)
     present = {name: config for name, config in expected.items() if name in counts}
     yield from _topics(settings, expected, counts)
     yield from _replicas(metadata, present)
@@ -103,7 +103,7 @@ def _wrong_configs(
 
 
 def _group(settings: Settings, admin: AdminClient) -> Finding:
-    name = settings.worker.group
+    name = settings.group
     members = admin.describe_consumer_groups([name], request_timeout=_TIMEOUT_S)[name].result().members
     if not members:
         return doubtful("kafka", f"group {name}", "no worker is in it", "`highlights worker`")

@@ -26,7 +26,7 @@ def check_machine(settings: Settings, variables: Iterable[str]) -> Iterator[Find
 def _python() -> Finding:
     found = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < _OLDEST_PYTHON:
-        return bad("machine", "python", found, "make clean; make PYTHON=python3.11 demo")
+        return bad("machine", "python", found, "rm -rf .venv; make PYTHON=python3.11 demo")
     return good("machine", "python", found)
 
 

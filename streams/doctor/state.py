@@ -26,7 +26,7 @@ def check_state(settings: Settings) -> Iterator[Finding]:
         ConfigurationError, DeliveryError, KafkaException: Kafka cannot be asked.
     """
     source, counts = topic_name(settings.kafka, INTERACTIONS), partition_counts(settings.kafka, _TIMEOUT_S)
-    if source not in counts or changelog_name(settings.worker.group) not in counts:
+    if source not in counts or changelog_name(settings.group) not in counts:
         return
     ends = _ends(settings, source, counts[source])
     for partition, (first, end) in enumerate(ends):
@@ -56,6 +56,8 @@ def _judge(settings: Settings, state: PartitionState, first: int, end: int) -> I
         yield bad("state", name, reason)
         return
     found = f"{ledger.consumed:,} interactions applied, {end - max(next_offset, first):,} wait"
+    if 0 <= ledger.first_offset < first:
+        found += "; the topic holds its beginning no more: no audit computes it anew, and exclusions hold from now on"
     if ledger.missing:
         mend = "compare with the sender; a transaction's markers count too"
         yield doubtful("state", name, f"{found}, {ledger.missing:,} offsets were never there", mend)

@@ -6,7 +6,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 
 from schemas.topics import INTERACTIONS
-from streams.kafka import changelog_name, connection, partitions_of
+from streams.kafka import changelog_name, connection, partitions_of, topic_name
 from streams.partition_writer import PartitionWriter
 from streams.reading import read
 from tests.integration.running import START_MS, System, eventually
@@ -30,21 +30,21 @@ def _set_on_changelog(system: System, **values: str) -> None:
     entries = [
         ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET) for name, value in values.items()
     ]
-    topic = changelog_name(system.settings.worker.group)
+    topic = changelog_name(system.settings.group)
     resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
     for changed in admin.incremental_alter_configs([resource]).values():
         changed.result(30)
 
 
 def _changelog_records(system: System) -> int:
-    topic = changelog_name(system.settings.worker.group)
+    topic = changelog_name(system.settings.group)
     parts = range(system.partitions)
     return sum(len(messages) for partition in parts for messages in read(system.settings.kafka, topic, partition))
 
 
 def _cut_changelog(system: System, left: int) -> None:
     """Do what a retention time set on the changelog by mistake does: leave the last offsets."""
-    topic, admin = changelog_name(system.settings.worker.group), AdminClient(connection(system.settings.kafka))
+    topic, admin = changelog_name(system.settings.group), AdminClient(connection(system.settings.kafka))
     _set_on_changelog(system, cleanup_policy="delete")
     ends = admin.list_offsets({place: OffsetSpec.latest() for place in partitions_of(topic, system.partitions)})
     cut = [TopicPartition(topic, place.partition, end.result(30).offset - left) for place, end in ends.items()]
@@ -74,7 +74,7 @@ def test_what_a_process_outside_the_group_has_taken_comes_back(system: System) -
     sent = system.send_simulated(10_000)
     system.wait_for(sent)
     for partition in range(system.partitions):
-        PartitionWriter(system.settings.kafka, system.settings.worker.group, partition)
+        PartitionWriter(system.settings.kafka, system.settings.group, partition)
     sent += system.send_simulated(10_000, seed=2)
     eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=30)
     assert "joining the group anew" in system.log
@@ -173,6 +173,26 @@ def test_a_damaged_changelog_is_refused_and_mended_by_a_rebuild(system: System) 
     sent += system.send_simulated(5_000, seed=2)
     system.wait_for(sent)
     system.assert_exact(sent)
+
+
+def test_what_retention_has_deleted_is_not_judged(system: System) -> None:
+    """Where the topic has lost the state's beginning, the audit compares ClickHouse with the state, and says so."""
+    system.start_worker()
+    sent = system.send_simulated(5_000)
+    system.wait_for(sent)
+    assert all(part.is_recomputed for part in system.assert_exact(sent).partitions)
+    place = TopicPartition(topic_name(system.settings.kafka, INTERACTIONS), 0, 10)
+    admin = AdminClient(connection(system.settings.kafka))  # kept: it carries the request out
+    for deleted in admin.delete_records([place]).values():
+        deleted.result(30)
+    assert [part.is_recomputed for part in system.assert_exact(sent).partitions] == [False, *[True] * (system.partitions - 1)]
+    system.kill_all()
+    system.client.command(
+        "INSERT INTO clip_scores SELECT * REPLACE (exposures + 1 AS exposures, version + 1 AS version)"
+        " FROM clip_scores FINAL WHERE source_partition = 0 LIMIT 1"
+    )
+    ((planted,),) = ([part.shown for part in system.audit().partitions if part.differences],)
+    assert {difference.what.rpartition(", ")[2] for difference in planted} == {"exposures", "version"}
 
 
 def test_who_is_excluded_has_never_been(system: System) -> None:
