@@ -80,7 +80,7 @@ def _round(settings: Settings, number: int, total: int, trainer: psutil.Popen) -
     rates = {}
     for name in names:
         (trainer.suspend if name == "alone" else trainer.resume)()
-        rates[name] = _rate(settings, f"{settings.worker.group}-{number}-{name}", total)
+        rates[name] = _rate(settings, f"{settings.group}-{number}-{name}", total)
         if trainer.poll() is not None:
             message = f"the trainer ended with {trainer.returncode}: the rate beside it says nothing"
             raise RuntimeError(message)

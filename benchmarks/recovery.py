@@ -65,7 +65,7 @@ def main(
 
 
 def _measure(settings: Settings, total: int) -> dict[str, float]:
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     _killed_after(settings, total, _NAME)
     static_s = _time_to_first_commit(settings, total, _NAME)
     new_s = _time_to_first_commit(settings, total + 1, {})
@@ -104,7 +104,7 @@ def _killed_after(settings: Settings, wanted: int, variables: dict[str, str]) ->
 
 
 def _time_to_first_commit(settings: Settings, total: int, variables: dict[str, str]) -> float:
-    committed = CommittedOffsets(settings.kafka, settings.worker.group, ensure_topics(settings.kafka, settings.worker.group))
+    committed = CommittedOffsets(settings.kafka, settings.group, ensure_topics(settings.kafka, settings.group))
     _send_one(settings, total)
     started = time.monotonic()
     worker = _start(settings, variables)

@@ -133,8 +133,8 @@ def _start_server(settings: Settings) -> subprocess.Popen[bytes]:
 
 async def _watch(settings: Settings, rate: int, seconds: int, go: Any) -> dict[str, Any]:
     """Let the sender go when the whole way works, load the server for so many seconds, and return the figures."""
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
-    committed = CommittedOffsets(settings.kafka, settings.worker.group, partitions)
+    partitions = ensure_topics(settings.kafka, settings.group)
+    committed = CommittedOffsets(settings.kafka, settings.group, partitions)
     plays = _Plays(settings.kafka)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as session:
         await _ready(session)

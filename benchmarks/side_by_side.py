@@ -145,7 +145,7 @@ def _run_peer(name: str, settings: Settings, total: int, limit_s: float) -> dict
             name=name,
             servers=settings.kafka.bootstrap_servers or "",
             topic=topic_name(settings.kafka, INTERACTIONS),
-            partitions=ensure_topics(settings.kafka, settings.worker.group),
+            partitions=ensure_topics(settings.kafka, settings.group),
             events=total,
             limit_s=limit_s,
             folder=folder,

@@ -117,7 +117,7 @@ def take_cores(cores: list[int]) -> None:
 
 def wait_for(settings: Settings, wanted: int, *workers: psutil.Process) -> tuple[float, int, float]:
     """Return (time, interactions committed, CPU seconds used) as soon as that many are committed."""
-    watched = CommittedOffsets(settings.kafka, settings.worker.group, ensure_topics(settings.kafka, settings.worker.group))
+    watched = CommittedOffsets(settings.kafka, settings.group, ensure_topics(settings.kafka, settings.group))
     end = time.monotonic() + _DEADLINE_S
     while time.monotonic() < end:
         committed = watched.count()

@@ -205,7 +205,7 @@ def create_app(settings: Settings, partitions: int, client: Client) -> Highlight
     """
     worker, kafka = settings.worker, settings.kafka
     app = HighlightsApp(
-        worker.group,
+        settings.group,
         broker=[f"chunks://{server.strip()}" for server in (kafka.bootstrap_servers or "").split(",")],
         broker_credentials=faust_credentials(kafka),
         store="memory://",

@@ -4,8 +4,11 @@ Replay is recorded as the committed offsets of a consumer group, moved only when
 is replayed once, however often the command runs. A message that cannot be applied now either comes back as a new letter.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import chain, islice
+from operator import itemgetter
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from pydantic import BaseModel
@@ -13,7 +16,7 @@ from pydantic import BaseModel
 from schemas.dead_letters import HEADER_PREFIX
 from schemas.errors import ConfigurationError
 from schemas.topics import DEAD_LETTERS
-from streams.kafka import VerifiedProducer, connection, partition_counts, partitions_of, topic_name
+from streams.kafka import VerifiedProducer, connection, partition_counts, partitions_of, telling, topic_name
 from streams.reading import read as read_topic
 from streams.settings import Settings
 
@@ -34,22 +37,27 @@ class DeadLetter(BaseModel):
     size: int
 
 
+class Replayed(BaseModel):
+    """What became of the letters that were not replayed yet."""
+
+    replayed: int
+    left: dict[str, int]
+    """How many stay here for good, by the topic that they came from, which is no more."""
+
+
 def read(settings: Settings, *, reason: str = "", limit: int | None = None) -> list[DeadLetter]:
-    """Return dead letters in their order.
+    """Return dead letters, the oldest first.
 
     Args:
         settings: all settings.
         reason: only those with this reason; all when empty.
         limit: at most so many.
     """
-    letters = []
-    for message in _messages(settings, beginning=True):
-        letter = _letter(message)
-        if not reason or letter.reason == reason:
-            letters.append(letter)
-        if limit is not None and len(letters) == limit:
-            break
-    return letters
+    found: list[tuple[int, DeadLetter]] = []
+    for messages in _partitions(settings, beginning=True):
+        letters = ((message.timestamp()[1], _letter(message)) for message in messages)
+        found += islice((entry for entry in letters if reason in ("", entry[1].reason)), limit)
+    return [letter for _, letter in sorted(found, key=itemgetter(0))[:limit]]
 
 
 def show(settings: Settings, place: str) -> DeadLetter:
@@ -58,67 +66,77 @@ def show(settings: Settings, place: str) -> DeadLetter:
     Raises:
         ConfigurationError: there is none at that place.
     """
-    for message in _messages(settings, beginning=True):
+    for message in chain.from_iterable(_partitions(settings, beginning=True)):
         if f"{message.partition()}:{message.offset()}" == place:
             return _letter(message)
     text = f"no dead letter at {place!r}: `highlights dead-letters list` shows PARTITION:OFFSET of each"
     raise ConfigurationError(text)
 
 
-def replay(settings: Settings) -> int:
-    """Send the letters that were not replayed yet to their topics again; return how many."""
-    producer, sent = VerifiedProducer(settings.kafka), 0
+def replay(settings: Settings) -> Replayed:
+    """Send the letters that were not replayed yet to their topics again.
+
+    Raises:
+        DeliveryError: Kafka did not take them; the next call sends them again.
+    """
+    producer, topics = VerifiedProducer(settings.kafka), partition_counts(settings.kafka)
     done: dict[int, int] = {}
-    for message in _messages(settings, beginning=False):
+    sent, left = 0, Counter[str]()
+    for message in chain.from_iterable(_partitions(settings, beginning=False)):
         source = _letter(message).source.rsplit(":", 2)[0]
-        producer.send(source, key=message.key(), value=message.value(), headers=_own_headers(message))
+        if source in topics:
+            producer.send(source, key=message.key(), value=message.value(), headers=_own_headers(message))
+            sent += 1
+        else:
+            left[source] += 1
         done[message.partition()] = message.offset() + 1
-        sent += 1
     producer.verify()
-    if done:
-        topic, consumer = topic_name(settings.kafka, DEAD_LETTERS), _group(settings)
-        consumer.commit(offsets=[TopicPartition(topic, part, offset) for part, offset in done.items()], asynchronous=False)
-        consumer.close()
-    return sent
+    _note_replayed(settings, done)
+    return Replayed(replayed=sent, left=left)
+
+
+def _note_replayed(settings: Settings, done: Mapping[int, int]) -> None:
+    """Commit the next offset to replay of each partition."""
+    topic = topic_name(settings.kafka, DEAD_LETTERS)
+    offsets = [TopicPartition(topic, partition, offset) for partition, offset in done.items()]
+    with closing(_group(settings)) as consumer, telling("it could not be noted which dead letters were sent again"):
+        if offsets:
+            consumer.commit(offsets=offsets, asynchronous=False)
 
 
 def _group(settings: Settings) -> Consumer:
-    group = {"group.id": f"{settings.worker.group}-dead-letters", "enable.auto.commit": False, "log_level": 0}
+    group = {"group.id": f"{settings.group}-dead-letters", "enable.auto.commit": False, "log_level": 0}
     return Consumer(connection(settings.kafka) | group)
 
 
-def _messages(settings: Settings, *, beginning: bool) -> Iterator[Message]:
-    """Yield all letters there are now, from the beginning or from where the last replay ended.
+def _partitions(settings: Settings, *, beginning: bool) -> Iterator[Iterator[Message]]:
+    """Yield the letters of each partition that there are now, from its beginning or from where the last replay ended.
 
     The end is fixed before the first is read: one that is replayed may come back while the others are read.
     """
     topic = topic_name(settings.kafka, DEAD_LETTERS)
     places = partitions_of(topic, partition_counts(settings.kafka).get(topic, 0))
-    consumer = _group(settings)
-    try:
+    with closing(_group(settings)) as consumer, telling("Kafka does not say which dead letters there are"):
         replayed = consumer.committed(places, timeout=10)
         ends = [consumer.get_watermark_offsets(place, timeout=10)[1] for place in replayed]
-    finally:
-        consumer.close()
     for place, end in zip(replayed, ends, strict=True):
         first = 0 if beginning else max(0, place.offset)
-        for messages in read_topic(settings.kafka, topic, place.partition, first, end - 1):
-            yield from messages
+        yield chain.from_iterable(read_topic(settings.kafka, topic, place.partition, first, end - 1))
 
 
 def _letter(message: Message) -> DeadLetter:
-    facts: dict[str, Any] = {
-        name.removeprefix(HEADER_PREFIX): value.decode()
-        for name, value in message.headers() or ()
-        if name.startswith(HEADER_PREFIX)
-    }
-    value = message.value()
+    """Return a letter as people read it; of a message that somebody else has sent here, what there is."""
+    facts: dict[str, str] = defaultdict(lambda: "unknown")
+    for name, value in message.headers() or ():
+        if name.startswith(HEADER_PREFIX):
+            facts[name.removeprefix(HEADER_PREFIX)] = (value or b"").decode(errors="backslashreplace")
+    value, stamp = message.value(), facts["timestamp_ms"]
     return DeadLetter(
         place=f"{message.partition()}:{message.offset()}",
         reason=facts["reason"],
         detail=facts["detail"],
         source=f"{facts['topic']}:{facts['partition']}:{facts['offset']}",
-        timestamp_ms=int(facts["timestamp_ms"]),
+        timestamp_ms=int(stamp) if stamp.isdecimal() else message.timestamp()[1],
         key=_text(message.key()),
         value=_text(value),
         size=len(value or b""),

@@ -1,5 +1,6 @@
 """The topic of exclusions: naming sessions and viewers whose interactions are to be passed over, and reading who is named."""
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -10,7 +11,9 @@ from confluent_kafka import Message
 from schemas.errors import ContractError
 from schemas.exclusions import MAX_REASON_LENGTH, Excluded, Exclusion, ExclusionKind, judge
 from schemas.hashing import hash_text
+from schemas.limits import IDENTIFIER_PATTERN
 from schemas.topics import EXCLUSIONS
+from streams.adapters.moment import identifier as adapted
 from streams.kafka import VerifiedProducer, topic_name
 from streams.reading import read
 from streams.settings import Settings
@@ -57,7 +60,16 @@ def _send(settings: Settings, partitions: int, excluded: Iterable[Excluded], val
 
 
 def hashed(settings: Settings, kind: ExclusionKind, identifier: str) -> Excluded:
-    """Return an identifier as the system knows it."""
+    """Return an identifier as the system knows it.
+
+    Raises:
+        ContractError: no interaction can have it.
+    """
+    if not re.fullmatch(IDENTIFIER_PATTERN, identifier):
+        text = identifier.encode(errors="backslashreplace").decode()
+        hint = f"; of events of other systems `highlights adapt` makes {adapted(text, kind)!r}" if text else ""
+        message = f"{kind} {text!r:.150}: an identifier is 1 to 128 of ASCII without space, quote and backslash{hint}"
+        raise ContractError(message)
     return Excluded(kind, hash_text(identifier, StateKey.of(settings).hash_key))
 
 

@@ -43,12 +43,12 @@ class Sinks:
         self._settings = settings
         self._client = client
         self._dead_letters = topic_name(settings.kafka, DEAD_LETTERS)
-        self._changelog = changelog_name(settings.worker.group)
+        self._changelog = changelog_name(settings.group)
         self._writers: dict[int, PartitionWriter] = {}
 
     def take(self, partition: int) -> None:
         """Become the partition's only writer, before its state is read."""
-        self._writers[partition] = PartitionWriter(self._settings.kafka, self._settings.worker.group, partition)
+        self._writers[partition] = PartitionWriter(self._settings.kafka, self._settings.group, partition)
 
     def publish(self, flushes: Sequence[Flush]) -> None:
         """Insert the rows of all flushes into ClickHouse; scores last, so that who sees one finds what it was made from."""

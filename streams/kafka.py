@@ -1,8 +1,8 @@
 """Kafka as confluent-kafka sees it: connection settings, topics, and a producer whose deliveries are verified."""
 
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import structlog
@@ -18,7 +18,13 @@ log = structlog.get_logger()
 STATISTICS_TABLE = "statistics"
 
 _PROBE_S: Final = 1.0
-_REFUSED: Final = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+_REFUSED: Final = (
+    KafkaError._AUTHENTICATION,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+)
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
@@ -44,6 +50,28 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
     if settings.ca_file:
         config["ssl.ca.location"] = str(settings.ca_file)
     return config
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Have errors of Kafka's client say what failed, and why.
+
+    Raises:
+        DeliveryError: Kafka does not answer, or refuses.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        message = f"{what}: {error.args[0].str()}"
+        raise DeliveryError(message) from error
+    except TimeoutError as error:
+        message = f"{what}: Kafka does not answer in time"
+        raise DeliveryError(message) from error
+
+
+def is_refusal(error: KafkaError) -> bool:
+    """Return whether an error is one that waiting does not mend."""
+    return error.fatal() or error.code() in _REFUSED
 
 
 def topic_name(settings: KafkaSettings, topic: str) -> str:

@@ -4,7 +4,9 @@ Pairs are the library's, and a worker has some partitions of it: the process rea
 """
 
 import asyncio
+import math
 import sys
+import time
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -31,6 +33,7 @@ class PairsTimer:
     def __init__(self, settings: Settings, store: ColumnStore, client: Client) -> None:
         """Watch the age of the pairs in ClickHouse while the store has the first partition."""
         self._settings, self._store, self._client = settings, store, client
+        self._built_at = -math.inf
 
     async def run(self, should_stop: Callable[[], bool], sleep: Callable[[float], Awaitable[Any]]) -> None:
         """Build whenever it is time; what fails is tried again at the next look."""
@@ -40,11 +43,11 @@ class PairsTimer:
             if _FIRST_PARTITION not in self._store.states:
                 continue
             try:
-                old = await asyncio.to_thread(seconds_since_build, self._client) >= interval_s
+                age_s = await asyncio.to_thread(seconds_since_build, self._client)
             except HighlightsError as error:
                 log.warning("age of the weak pairs unknown", error=str(error))
                 continue
-            if old:
+            if min(age_s, time.monotonic() - self._built_at) >= interval_s:  # a build without pairs has no age there
                 await self._build()
 
     async def _build(self) -> None:
@@ -57,4 +60,5 @@ class PairsTimer:
         if process.returncode:
             log.warning("weak pairs not built", error=complaint[-1000:])
         else:
+            self._built_at = time.monotonic()
             log.info("weak pairs built", said=said)

@@ -7,7 +7,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from schemas.errors import DeliveryError, UnavailableError
-from streams.kafka import connection
+from streams.kafka import connection, is_refusal
 from streams.settings import KafkaSettings
 
 _BATCH: Final = 500
@@ -46,21 +46,23 @@ def read(settings: KafkaSettings, topic: str, partition: int, first: int = 0, la
 
 
 def _until_end(consumer: Consumer, last: int | None) -> Iterator[list[Message]]:
-    heard = time.monotonic()
+    heard, said = time.monotonic(), ""
     while last is None or last >= 0:
         messages = consumer.consume(_BATCH, timeout=_FETCH_WAIT_S)
-        if messages:
+        good, is_at_end = [message for message in messages if message.error() is None], _at_end(messages)
+        if good or is_at_end:
             heard = time.monotonic()
-        elif time.monotonic() - heard > _IDLE_S:
-            message = f"Kafka does not answer: nothing has come for {_IDLE_S:.0f} s while a topic was read"
-            raise UnavailableError(message)
-        good = [message for message in messages if message.error() is None]
+        else:
+            said = next((f"; it said: {message.error().str()}" for message in messages), said)
+        if time.monotonic() - heard > _IDLE_S:
+            text = f"Kafka does not answer: nothing has come for {_IDLE_S:.0f} s while a topic was read{said}"
+            raise UnavailableError(text)
         if last is not None and good and good[-1].offset() >= last:
             yield [message for message in good if message.offset() <= last]
             return
         if good:
             yield good
-        if _at_end(messages):
+        if is_at_end:
             return
 
 
@@ -69,7 +71,7 @@ def _at_end(messages: list[Message]) -> bool:
         error = message.error()
         if error is not None and error.code() == KafkaError._PARTITION_EOF:
             return True
-        if error is not None and error.fatal():
+        if error is not None and is_refusal(error):
             text = f"{message.topic()} cannot be read: {error.str()}"
             raise DeliveryError(text)
     return False

@@ -20,7 +20,7 @@ from streams import garbage_collection
 from streams.changelog import LEDGER, read_ledger
 from streams.exclusions import read_exclusions
 from streams.flush import Sinks
-from streams.kafka import connection, topic_name
+from streams.kafka import connection, telling, topic_name
 from streams.recompute import recompute
 from streams.recovery import read_records
 from streams.settings import KafkaSettings, Settings
@@ -88,9 +88,10 @@ def put_in_place(sinks: Sinks, state: PartitionState, old_keys: set[bytes]) -> N
 
 
 def _check_idle(settings: Settings) -> None:
-    group = settings.worker.group
+    group = settings.group
     admin = AdminClient(connection(settings.kafka) | {"log_level": 0})
-    found = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)[group].result(_TIMEOUT_S)
+    with telling(f"Kafka does not say whether group {group} has workers"):
+        found = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_S)[group].result(_TIMEOUT_S)
     if found.state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
         message = (
             f"group {group} has {len(found.members)} running workers: stop them before a rebuild (one that was killed leaves the "
@@ -101,7 +102,8 @@ def _check_idle(settings: Settings) -> None:
 
 def _offset_at(settings: KafkaSettings, partition: int, since: datetime) -> int:
     place = TopicPartition(topic_name(settings, INTERACTIONS), partition, int(since.timestamp() * 1000))
-    with closing(Consumer(connection(settings) | {"group.id": "unused", "log_level": 0})) as consumer:
+    failing = telling(f"Kafka does not say what it received in partition {partition} since {since}")
+    with closing(Consumer(connection(settings) | {"group.id": "unused", "log_level": 0})) as consumer, failing:
         (found,) = consumer.offsets_for_times([place], timeout=_TIMEOUT_S)
         end = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1]
     return int(found.offset) if found.offset >= 0 else int(end)

@@ -26,7 +26,7 @@ def recover(settings: Settings, partition: int, partitions: int) -> PartitionSta
 def read_records(settings: Settings, partition: int) -> dict[bytes, bytes]:
     """Return the newest value of each key of a partition's changelog."""
     records: dict[bytes, bytes] = {}
-    for messages in read(settings.kafka, changelog_name(settings.worker.group), partition):
+    for messages in read(settings.kafka, changelog_name(settings.group), partition):
         for message in messages:
             value = message.value()
             if value is None:

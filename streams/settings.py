@@ -26,7 +26,11 @@ def _servers(value: str) -> str:
 def _web_address(value: str) -> str:
     """Refuse all but scheme, host and port: an address is shown in logs and errors."""
     address = urlsplit(value)
-    plain = address.scheme in ("http", "https") and address.hostname and address.path in ("", "/")
+    try:
+        port = address.port
+    except ValueError:
+        port = 0
+    plain = address.scheme in ("http", "https") and address.hostname and port != 0 and address.path in ("", "/")
     if not plain or "@" in address.netloc or address.query or address.fragment:
         message = "give http://host:port or https://host:port and no more; user, password and database have settings of their own"
         raise ValueError(message)
@@ -55,7 +59,8 @@ class KafkaSettings(_Group):
     bootstrap_servers: Annotated[str, AfterValidator(_servers)] | None = None
     """host:port, several joined by commas. Unset: the embedded Kafka."""
     topic_prefix: str = ""
-    """Put before each topic's name; change it to run several systems on one Kafka."""
+    """Put before the name of each topic and of the group; change it to run several systems on one Kafka, each with a ClickHouse
+    database of its own."""
     replication_factor: Annotated[int, Field(ge=1)] = 1
     """Of topics that we create; 3 in production."""
     interactions_partitions: Annotated[int, Field(ge=1)] | None = None
@@ -85,7 +90,7 @@ class ClickHouseSettings(_Group):
     user: str = "highlights"
     password: SecretStr = SecretStr("")
     database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = "highlights"
-    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    timeout_s: Annotated[float, Field(ge=1)] = 30.0
     """Longest wait for one request."""
 
 
@@ -210,3 +215,8 @@ class Settings(BaseSettings):
     learning: LearningSettings = LearningSettings()
     serving: ServingSettings = ServingSettings()
     tracing: TracingSettings = TracingSettings()
+
+    @property
+    def group(self) -> str:
+        """Name of the workers' group on this Kafka, and the beginning of those of its changelog and transactions."""
+        return self.kafka.topic_prefix + self.worker.group

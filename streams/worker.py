@@ -33,13 +33,13 @@ def run_worker(settings: Settings) -> None:
     """
     logs.configure(settings.log_format, logging.getLevelNamesMapping()[settings.log_level])
     tracing.configure(settings.tracing, "highlights-worker")
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     clickhouse.migrate(client)
     warm_up(StateKey.of(settings))
     serve_metrics(Process.WORKER, settings.worker.metrics_host, settings.worker.metrics_port, "WORKER")
     garbage_collection.calm()
-    log.info("worker starts", group=settings.worker.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
+    log.info("worker starts", group=settings.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
     try:
         _run(_serve(settings, partitions, client))
     except KafkaError as error:

@@ -120,12 +120,23 @@ class EmbeddedStack:
 
 
 def running_endpoints(data_dir: Path) -> Endpoints | None:
-    """Return where the servers over a folder listen, None when none run."""
+    """Return where the servers over a folder listen, None when none run.
+
+    Raises:
+        EmbeddedServerError: the note of whoever runs them cannot be read.
+    """
+    path = data_dir / _NOTE
     try:
-        with (data_dir / _NOTE).open() as note:
+        with path.open() as note:
             return Endpoints(**json.load(note)) if _is_held(note) else None
     except FileNotFoundError:
         return None
+    except OSError as error:
+        message = (
+            f"{path} cannot be read ({error.strerror}): it tells the user who runs the embedded servers where they are. Be that "
+            "user, or set HIGHLIGHTS_DATA_DIR to a folder of your own"
+        )
+        raise EmbeddedServerError(message) from error
 
 
 def _is_held(note: IO[str]) -> bool:

@@ -17,7 +17,7 @@ from schemas.dead_letters import Rejection, headers_of
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.topics import DEAD_LETTERS, INTERACTIONS
 from streams.adapters.adapter import Adapter, EventSource
-from streams.kafka import VerifiedProducer, connection, partition_counts, topic_name
+from streams.kafka import VerifiedProducer, connection, is_refusal, partition_counts, telling, topic_name
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -67,7 +67,7 @@ class Forwarder:
         self._producer = VerifiedProducer(settings.kafka)
         self._committed_at = time.monotonic()
         group = {
-            "group.id": f"{settings.worker.group}-adapt-{source}-{topic}",
+            "group.id": f"{settings.group}-adapt-{source}-{topic}",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
@@ -101,7 +101,7 @@ class Forwarder:
             error = message.error()
             if error is None:
                 self._adapt(message)
-            elif error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
+            elif is_refusal(error) or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 text = f"topic {self._topic} cannot be read: {error.str()}"
                 raise DeliveryError(text)
         self._producer.poll()
@@ -150,7 +150,9 @@ class Forwarder:
 
     def _take(self, consumer: Consumer, taken: list[TopicPartition]) -> None:
         idle_ms = int(self._settings.statistics.session_window_hours * 3_600_000)
-        for place in consumer.committed(taken, timeout=_TIMEOUT_S):
+        with telling("it is not known how far events were forwarded"):
+            places = consumer.committed(taken, timeout=_TIMEOUT_S)
+        for place in places:
             sent_up_to = int(place.metadata or 0)
             self._places[place.partition] = _Place(Adapter(self._source, idle_ms), sent_up_to, sent_up_to)
 

@@ -18,5 +18,5 @@ def adapt(settings: Settings, source: EventSource, topic: str) -> dict[str, Any]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    ensure_topics(settings.kafka, settings.worker.group)
+    ensure_topics(settings.kafka, settings.group)
     return asdict(Forwarder(settings, source, topic).run(stop.is_set))

@@ -10,7 +10,7 @@ from rich.text import Text
 from schemas.dead_letters import Reason
 from streams import dead_letters
 from streams.cli.environment import load_settings
-from streams.cli.output import console, print_json
+from streams.cli.output import console, print_json, printable
 
 app = typer.Typer(help="Messages that could not be applied: list them, show one, send them again.", no_args_is_help=True)
 
@@ -33,7 +33,8 @@ def list_letters(
     for name in ("place", "reason", "detail", "from", "bytes"):
         table.add_column(name)
     for letter in letters:
-        table.add_row(letter.place, letter.reason, letter.detail, letter.source, f"{letter.size:,}")
+        cells = (letter.place, letter.reason, letter.detail, letter.source, f"{letter.size:,}")
+        table.add_row(*(printable(cell) for cell in cells))
     console.print(table)
 
 
@@ -45,14 +46,16 @@ def show(place: Annotated[str, typer.Argument(help="PARTITION:OFFSET, as the lis
         print_json(letter)
     else:
         for name, value in letter.items():
-            console.print(Text.assemble((name, "bold"), f"  {value}"), soft_wrap=True)
+            console.print(Text.assemble((name, "bold"), f"  {printable(str(value))}"), soft_wrap=True)
 
 
 @app.command()
 def replay(json: JsonOption = False) -> None:
     """Send all letters to their topic again, each once; what still cannot be applied comes back as a new letter."""
-    sent = dead_letters.replay(load_settings())
+    done = dead_letters.replay(load_settings())
     if json:
-        print_json({"replayed": sent})
-    else:
-        console.print(f"{sent:,} dead letters sent again")
+        print_json(done.model_dump())
+        return
+    console.print(f"{done.replayed:,} dead letters sent again")
+    for topic, count in done.left.items():
+        console.print(f"{count:,} stay here: topic {topic}, which they came from, is no more")

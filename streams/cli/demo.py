@@ -1,6 +1,5 @@
 """`highlights demo`: the whole system, from nothing to the ranked feed, in a folder of its own that is removed in the end."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from infra.embedded.stack import EmbeddedStack
 from schemas.errors import DeliveryError
 from streams import clickhouse
 from streams.audit import audit
-from streams.cli.environment import as_environment, cache_dir, with_endpoints
+from streams.cli.environment import cache_dir, environment_of, with_endpoints
 from streams.cli.output import audit_tables, console, explanation_table, feed_table
 from streams.cli.replay import now_ms, progress_bar
 from streams.cli.truth import Agreement, Shown, agreement, agreement_table
@@ -29,7 +28,7 @@ from streams.kafka import CommittedOffsets, ensure_topics
 from streams.learning.releases import Releases
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
-from streams.settings import Settings
+from streams.settings import ClickHouseSettings, KafkaSettings, LearningSettings, Settings
 
 _SPAN_MS = 6 * 3_600_000
 _WORKER_START_S = 60.0
@@ -57,7 +56,7 @@ def demo(settings: Settings, *, events: int, videos: int, seed: int, page: bool)
 def system(settings: Settings) -> Iterator[tuple[Settings, Client]]:
     """Run Kafka, ClickHouse and a worker in a folder that is removed in the end."""
     with tempfile.TemporaryDirectory(prefix="highlights-demo-") as folder:
-        settings = settings.model_copy(update={"data_dir": Path(folder)})
+        settings = _apart(settings, Path(folder))
         console.print("starting Apache Kafka and ClickHouse ...")
         with EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack:
             settings = with_endpoints(settings, stack.endpoints)
@@ -67,10 +66,16 @@ def system(settings: Settings) -> Iterator[tuple[Settings, Client]]:
                 yield settings, client
 
 
+def _apart(settings: Settings, folder: Path) -> Settings:
+    """Return settings of a system that shares nothing with any other, whatever the environment names."""
+    own = {"kafka": KafkaSettings(), "clickhouse": ClickHouseSettings(), "learning": LearningSettings(), "data_dir": folder}
+    return settings.model_copy(update=own)
+
+
 @contextmanager
 def _worker(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker process, and stop it in order."""
-    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
+    env = environment_of(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"}
     process = subprocess.Popen([sys.executable, "-m", "streams.cli", "worker"], env=env, start_new_session=True)
     try:
         yield process
@@ -120,7 +125,7 @@ def _show(settings: Settings, client: Client) -> None:
     rows = feed(client, top=_SHOWN)
     console.print(feed_table(rows, f"the best {len(rows)} of {_count(client):,} clips now, out of ClickHouse"))
     console.print(explanation_table(explain(client, rows[0].clip_id)))
-    checked = audit(settings, client, ensure_topics(settings.kafka, settings.worker.group))
+    checked = audit(settings, client, ensure_topics(settings.kafka, settings.group))
     for table in audit_tables(checked):
         console.print(table)
 
@@ -138,7 +143,7 @@ def _serve(settings: Settings, client: Client) -> None:
 
 def _retrain(settings: Settings, client: Client) -> None:
     """Train a ranker on what has been watched, in a process of its own, and wait until all scores are made with it."""
-    subprocess.run([sys.executable, "-m", "streams.cli", "retrain"], env=os.environ | as_environment(settings), check=False)
+    subprocess.run([sys.executable, "-m", "streams.cli", "retrain"], env=environment_of(settings), check=False)
     release = Releases(settings.learning.folder(settings.data_dir)).current
     end = time.monotonic() + _WORKER_START_S
     while release and client.query(_WITHOUT_RANKER).result_rows[0][0]:
@@ -160,7 +165,7 @@ def _set_on_error(event: threading.Event) -> Iterator[None]:
 
 def _applied(settings: Settings) -> Iterator[int]:
     """Yield how many interactions are applied and in ClickHouse, until nothing has moved for long."""
-    committed = CommittedOffsets(settings.kafka, settings.worker.group, ensure_topics(settings.kafka, settings.worker.group))
+    committed = CommittedOffsets(settings.kafka, settings.group, ensure_topics(settings.kafka, settings.group))
     last, moved = -1, time.monotonic()
     while time.monotonic() - moved < _WORKER_START_S:
         applied = committed.count()

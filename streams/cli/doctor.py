@@ -34,7 +34,7 @@ def doctor(*, as_json: bool) -> bool:
 def _findings() -> Iterator[Finding]:
     try:
         settings = load_settings()
-    except ConfigurationError as error:
+    except (ConfigurationError, EmbeddedServerError) as error:
         yield bad("settings", "values", str(error))
         return
     if not os.environ.get("HIGHLIGHTS_KAFKA__BOOTSTRAP_SERVERS"):

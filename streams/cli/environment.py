@@ -1,5 +1,6 @@
 """Settings of a command: the environment's, completed by the embedded servers that run."""
 
+import os
 import re
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def with_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
         password = SecretStr(endpoints.password)
         clickhouse = clickhouse.model_copy(update={"url": endpoints.clickhouse, "user": endpoints.user, "password": password})
     return settings.model_copy(update={"kafka": kafka, "clickhouse": clickhouse})
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment of a child process that has these settings, and none that is set for this one alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HIGHLIGHTS_")} | as_environment(settings)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -35,7 +35,7 @@ def add(
     """Exclude sessions or viewers. Only a keyed hash of the id is stored."""
     settings = load_settings()
     named = _named(settings, session, viewer)
-    exclusions.exclude(settings, ensure_topics(settings.kafka, settings.worker.group), named, reason)
+    exclusions.exclude(settings, ensure_topics(settings.kafka, settings.group), named, reason)
     _tell("excluded", named, json)
 
 
@@ -49,7 +49,7 @@ def remove(
     """Count sessions or viewers again, from their beginning."""
     settings = load_settings()
     named = [*(_of_key(text) for text in key), *(_named(settings, session, viewer) if session or viewer or not key else [])]
-    exclusions.readmit(settings, ensure_topics(settings.kafka, settings.worker.group), named)
+    exclusions.readmit(settings, ensure_topics(settings.kafka, settings.group), named)
     _tell("readmitted", named, json)
 
 

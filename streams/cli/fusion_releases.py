@@ -26,7 +26,7 @@ def learn(settings: Settings, labels: Path | None, seed: int, json: bool) -> Non
     if labels is None:
         message = "--fusion learns from labelled clips alone: name their file with --labels"
         raise ConfigurationError(message)
-    manifest = retrain_fusion(settings, ensure_topics(settings.kafka, settings.worker.group), labels, seed=seed)
+    manifest = retrain_fusion(settings, ensure_topics(settings.kafka, settings.group), labels, seed=seed)
     publish_verdicts(clickhouse.connect(settings.clickhouse), FusionReleases(settings).manifests())
     if json:
         print_json(manifest.model_dump())
@@ -53,7 +53,7 @@ def print_list(settings: Settings, json: bool) -> None:
 def promote(settings: Settings, release: str, json: bool) -> None:
     """Let a fusion hold, a release or the built-in."""
     releases = FusionReleases(settings)
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     with releases.lock():
         promote_fusion(settings, partitions, releases, release)
     if json:

@@ -91,6 +91,8 @@ def worker(
     from streams.worker import run_worker
 
     settings = load_settings()
+    if since and not rebuild:
+        raise typer.BadParameter("--since is of --rebuild: give both, or neither")
     if rebuild:
         rebuilding.rebuild(settings, since)
     run_worker(settings)
@@ -202,7 +204,7 @@ def audit(json: JsonOption = False) -> None:
     settings = load_settings()
     client = clickhouse.connect(settings.clickhouse)
     with console.status("reading the topics ..."):
-        result = run_audit(settings, client, ensure_topics(settings.kafka, settings.worker.group))
+        result = run_audit(settings, client, ensure_topics(settings.kafka, settings.group))
     if json:
         print_json(result.model_dump() | {"differences": result.differences})
     else:

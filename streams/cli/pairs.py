@@ -35,7 +35,7 @@ def _pairs(settings: Settings) -> dict[str, int]:
     from streams.learning.snapshot import take_snapshot
     from streams.learning.weak_pairs import pairs_of, publish_pairs
 
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     client = clickhouse.connect(settings.clickhouse)
     with errors.status("building weak pairs ..."):
         snapshot = take_snapshot(settings, partitions)

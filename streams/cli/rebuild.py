@@ -14,7 +14,7 @@ def rebuild(settings: Settings, since: datetime | None) -> None:
     """Compute all state again, from the source's beginning or a time (UTC where it names no zone)."""
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     with progress_bar() as progress:
         task = progress.add_task("interactions", total=None)

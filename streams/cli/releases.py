@@ -104,7 +104,7 @@ def _promote(settings: Settings, release: str, json: bool) -> None:
     from streams.learning.promote import promote as promote_release
 
     releases = releases_of(settings)
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     with releases.lock():
         promote_release(settings, partitions, releases, release)
     if json:

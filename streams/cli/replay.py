@@ -50,8 +50,9 @@ class Request(NamedTuple):
 
 def replay(settings: Settings, request: Request) -> dict[str, Any]:
     """Send the interactions that were asked for; return what was sent."""
+    _check(request)
     source, limit = _open(settings, request, now_ms())
-    ensure_topics(settings.kafka, settings.worker.group)
+    ensure_topics(settings.kafka, settings.group)
     result: dict[str, Any] = {"source": request.source.value}
     started = time.monotonic()
     if isinstance(source, SimulateSource):
@@ -62,6 +63,20 @@ def replay(settings: Settings, request: Request) -> dict[str, Any]:
             source, settings.kafka, rate=request.rate, limit=limit, sent=lambda count: progress.advance(task, count)
         )
     return result | {"seconds": time.monotonic() - started}
+
+
+def _check(request: Request) -> None:
+    """Refuse what a source would not look at.
+
+    Raises:
+        ConfigurationError: a file or folder is named that the source does not read.
+    """
+    if request.file is not None and request.source in (Source.SIMULATE, Source.TVSUM):
+        message = f"--source {request.source} reads no FILE: name whose events {request.file} has, as in --source jsonl"
+        raise ConfigurationError(message)
+    if request.data is not None and request.source is not Source.TVSUM:
+        message = f"--source {request.source} reads no --data: --source tvsum does"
+        raise ConfigurationError(message)
 
 
 def _open(settings: Settings, request: Request, now: int) -> tuple[ReplaySource, int | None]:

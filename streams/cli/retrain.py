@@ -81,7 +81,7 @@ def _finish(settings: Settings) -> None:
 
     releases = releases_of(settings)
     if releases.unfinished:
-        partitions = ensure_topics(settings.kafka, settings.worker.group)
+        partitions = ensure_topics(settings.kafka, settings.group)
         with releases.lock():
             release = finish(settings, partitions, releases)
         errors.print(f"{release} holds: a command had died while it let it hold")
@@ -93,7 +93,7 @@ def _once(settings: Settings, seed: int, labels: Path | None) -> Manifest:
     except ModuleNotFoundError as error:
         message = f"{error.name} is not installed: retraining needs the extra `training`, pip install 'highlights[training]'"
         raise ConfigurationError(message) from error
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     client = clickhouse.connect(settings.clickhouse)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as bar, tracing.span("retrain") as span, tracing.steps() as steps:

@@ -1,5 +1,6 @@
 """Work beside that of workers: it gives way to them, and is done once or, with `--every`, as often as that says."""
 
+import math
 import os
 import re
 import time
@@ -44,10 +45,13 @@ def repeat(period: timedelta | None, age: Callable[[], float], once: Callable[[]
     if period is None:
         once()
         return
+    done_at = -math.inf
     while True:
         try:
-            time.sleep(max(0.0, period.total_seconds() - age()))
+            age_s = min(age(), time.monotonic() - done_at)  # what was made may have been nothing, which has no age
+            time.sleep(max(0.0, period.total_seconds() - age_s))
             once()
+            done_at = time.monotonic()
         except HighlightsError as error:
             pause = min(period, _PAUSE)
             complain(f"{error}; trying again in {pause}")

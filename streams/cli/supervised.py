@@ -80,7 +80,7 @@ def score(
 
     settings, people = load_settings(), read_cast(cast) if cast else {}
     name, model = load_model(models or _folder(settings), release or None)
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
+    partitions = ensure_topics(settings.kafka, settings.group)
     with Progress(TextColumn("scoring"), TextColumn("{task.completed:,} clips"), TimeElapsedColumn(), console=errors) as bar:
         task = bar.add_task("", total=None)
         done = publish_scores(settings.kafka, partitions, file, name, model, people, lambda clips: bar.advance(task, clips))
@@ -109,7 +109,7 @@ def cast(
     from streams.supervised.cast_topic import publish_cast
 
     settings, people = load_settings(), read_cast(file)
-    done = publish_cast(settings.kafka, ensure_topics(settings.kafka, settings.worker.group), people)
+    done = publish_cast(settings.kafka, ensure_topics(settings.kafka, settings.group), people)
     if json:
         print_json(done._asdict())
     else:

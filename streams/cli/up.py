@@ -44,8 +44,8 @@ def up(settings: Settings, kafka_port: int, clickhouse_port: int) -> None:
 
 def prepare(settings: Settings) -> None:
     """Create topics and tables that are missing, and have a new Kafka choose the group's coordinator before a worker asks it."""
-    partitions = ensure_topics(settings.kafka, settings.worker.group)
-    CommittedOffsets(settings.kafka, settings.worker.group, partitions).count()
+    partitions = ensure_topics(settings.kafka, settings.group)
+    CommittedOffsets(settings.kafka, settings.group, partitions).count()
     with clickhouse.connect(settings.clickhouse, create_database=True) as client:
         clickhouse.migrate(client)
 

@@ -70,10 +70,13 @@ def write(folder: Path, source: Source, licence: str, progress: Callable[[int], 
         raise ConfigurationError(message)
     hidden = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(hidden, ignore_errors=True)
-    hidden.mkdir(parents=True)
     try:
+        hidden.mkdir(parents=True)
         manifest = _write(hidden, source, licence, progress)
         hidden.rename(folder)
+    except OSError as error:
+        message = f"{folder} cannot be written: {error}"
+        raise ConfigurationError(message) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return manifest

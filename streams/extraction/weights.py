@@ -85,7 +85,8 @@ def _extractor(group: Group, path: Path | None) -> tuple[Extractor, str]:
         message = f"there is no file {path}: --{group}-weights is to name {published.what}"
         raise ConfigurationError(message) from error
     except (OSError, RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError, SafetensorError) as error:
-        message = f"{path} does not hold the weights of {published.what}: {str(error).splitlines()[-1].strip()[:200]}"
+        why = (str(error) or type(error).__name__).splitlines()[-1].strip()[:200]
+        message = f"{path} does not hold the weights of {published.what}: {why}"
         raise ConfigurationError(message) from error
     with path.open("rb") as file:
         return extractor, file_digest(file, "sha256").hexdigest()

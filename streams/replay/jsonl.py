@@ -29,9 +29,12 @@ class JsonLinesSource:
         if batch_size < 1:
             message = f"batch_size = {batch_size}: a batch needs at least 1 line"
             raise ConfigurationError(message)
-        if path != STANDARD_INPUT and (not path.exists() or path.is_dir()):
-            message = f"{path}: there is no such file; give a file of JSON lines, or - for standard input"
-            raise ConfigurationError(message)
+        try:
+            if path != STANDARD_INPUT:
+                path.open("rb").close()
+        except OSError as error:
+            message = f"{path} cannot be read ({error.strerror}): give a file of JSON lines, or - for standard input"
+            raise ConfigurationError(message) from error
         self._path = path
         self._batch_size = batch_size
 

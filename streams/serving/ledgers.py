@@ -44,7 +44,7 @@ class Ledgers:
     def __init__(self, settings: Settings) -> None:
         """Connect, without joining the workers' group."""
         self._source = topic_name(settings.kafka, INTERACTIONS)
-        self._changelog = changelog_name(settings.worker.group)
+        self._changelog = changelog_name(settings.group)
         config = {"group.id": "unused", "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 0}
         self._consumer = Consumer(connection(settings.kafka) | config | {"isolation.level": "read_committed"})
         self._lock = threading.Lock()

@@ -103,7 +103,6 @@ class Campaign:
             kafka=KafkaSettings(topic_prefix=f"{name}-", interactions_partitions=_PARTITIONS),
             clickhouse=ClickHouseSettings(database=name, timeout_s=10.0),
             worker=WorkerSettings(
-                group=name,
                 session_timeout_s=_SESSION_TIMEOUT_S,
                 flush_interval_s=0.1,
                 stop_timeout_s=3.0,

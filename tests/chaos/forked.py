@@ -83,7 +83,7 @@ class WorkerForge:
         from tests.chaos.worker import run
 
         with self._lock:
-            log = self._folder / f"{settings.worker.group}-{next(self._numbers)}.log"
+            log = self._folder / f"{settings.clickhouse.database}-{next(self._numbers)}.log"
             process = self._context.Process(target=run, args=(settings, sabotage, log), daemon=True)
             process.start()
         return ForkedWorker(process, sabotage, log)

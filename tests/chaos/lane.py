@@ -45,7 +45,7 @@ class Lane:
         through = settings.clickhouse.model_copy(update={"url": self._proxy.url})
         self._worker_settings = settings.model_copy(update={"clickhouse": through})
         self.traffic = Traffic(seed, settings, self._system.partitions)
-        self._exclusions = CommittedOffsets(settings.kafka, settings.worker.group, self._system.partitions, EXCLUSIONS)
+        self._exclusions = CommittedOffsets(settings.kafka, settings.group, self._system.partitions, EXCLUSIONS)
         self.traffic.send_supervised()
         self._workers: list[ForkedWorker] = []
 

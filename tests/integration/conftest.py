@@ -25,13 +25,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator
 
 @pytest.fixture
 def settings(stack: EmbeddedStack, tmp_path: Path) -> Settings:
-    """Settings for topics, a group and a database that nobody else uses."""
+    """Settings for topics, a group and a database that nobody else uses: a prefix is enough for all of Kafka."""
     name = f"t{next(_numbers)}"
     own = Settings(
         data_dir=tmp_path,
         kafka=KafkaSettings(topic_prefix=f"{name}-", interactions_partitions=2),
         clickhouse=ClickHouseSettings(database=name),
-        worker=WorkerSettings(group=name, flush_interval_s=0.2, metrics_port=0),
+        worker=WorkerSettings(flush_interval_s=0.2, metrics_port=0),
     )
     return with_endpoints(own, stack.endpoints)
 

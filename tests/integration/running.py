@@ -37,13 +37,13 @@ class System:
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Create topics and tables."""
         self.settings = settings
-        self.partitions = ensure_topics(settings.kafka, settings.worker.group)
+        self.partitions = ensure_topics(settings.kafka, settings.group)
         self.client: Client = clickhouse.connect(settings.clickhouse, create_database=True)
         clickhouse.migrate(self.client)
         self._folder = folder
         self._workers: list[subprocess.Popen[bytes]] = []
         self._numbers = count()
-        self._committed = CommittedOffsets(settings.kafka, settings.worker.group, self.partitions)
+        self._committed = CommittedOffsets(settings.kafka, settings.group, self.partitions)
 
     @property
     def log(self) -> str:

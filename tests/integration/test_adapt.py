@@ -64,7 +64,7 @@ def _interactions(system: System) -> list[bytes]:
 
 def _sent_up_to(system: System, topic: str) -> list[int]:
     """Return what the forwarder has committed as sent, of each partition."""
-    group = f"{system.settings.worker.group}-adapt-segment-{topic}"
+    group = f"{system.settings.group}-adapt-segment-{topic}"
     with closing(Consumer(connection(system.settings.kafka) | {"group.id": group})) as consumer:
         return [int(place.metadata) for place in consumer.committed(partitions_of(topic, 2), timeout=30)]
 
@@ -72,7 +72,7 @@ def _sent_up_to(system: System, topic: str) -> list[int]:
 @pytest.fixture
 def player_events(system: System) -> str:
     """A topic of player events with two partitions."""
-    name = f"{system.settings.worker.group}-player-events"
+    name = f"{system.settings.group}-player-events"
     admin = AdminClient(connection(system.settings.kafka))
     admin.create_topics([NewTopic(name, 2, 1)])[name].result(30)
     return name
@@ -121,7 +121,7 @@ def test_every_source_gives_the_same_from_a_file_and_from_a_topic(system: System
         assert replay(system.settings, request)["interactions"] == len(made)
         expected += made
         assert sorted(_interactions(system)) == sorted(expected)
-        topic = f"{system.settings.worker.group}-{source}"
+        topic = f"{system.settings.group}-{source}"
         admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
         for line in lines:
             producer.send(topic, key=None, value=line, partition=0)

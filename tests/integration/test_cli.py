@@ -44,9 +44,9 @@ def test_up_worker_replay_feed_explain_audit(terminal: Terminal, up: subprocess.
     letters = json.loads(terminal.run("dead-letters", "list", "--json").stdout)
     assert [(letter["reason"], letter["value"]) for letter in letters] == [("invalid_json", "no event")]
     assert "no event" in terminal.run("dead-letters", "show", letters[0]["place"]).stdout
-    assert json.loads(terminal.run("dead-letters", "replay", "--json").stdout) == {"replayed": 1}
+    assert json.loads(terminal.run("dead-letters", "replay", "--json").stdout) == {"replayed": 1, "left": {}}
     eventually(lambda: len(json.loads(terminal.run("dead-letters", "list", "--json").stdout)) == 2, "the letter comes back")
-    assert json.loads(terminal.run("dead-letters", "replay", "--json").stdout) == {"replayed": 1}
+    assert json.loads(terminal.run("dead-letters", "replay", "--json").stdout) == {"replayed": 1, "left": {}}
     assert json.loads(terminal.run("dead-letters", "list", "--reason", "too_late", "--json").stdout) == []
     eventually(lambda: len(json.loads(terminal.run("dead-letters", "list", "--json").stdout)) == 3, "it comes back again")
     audited = terminal.run("audit", "--json")

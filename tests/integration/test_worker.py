@@ -269,7 +269,7 @@ def test_the_audit_finds_a_gap_in_offsets(system: System) -> None:
     ledger.applied_offset += 1
     record = ledger_record(ledger)
     producer = VerifiedProducer(system.settings.kafka)
-    producer.send(changelog_name(system.settings.worker.group), key=record.key, value=record.value, partition=0)
+    producer.send(changelog_name(system.settings.group), key=record.key, value=record.value, partition=0)
     producer.verify()
     (first, second) = system.audit().partitions
     assert "ledger: consumed" in {difference.what for difference in first.shown}

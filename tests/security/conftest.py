@@ -74,7 +74,7 @@ def settings(
             ca_file=certificates.authority,
             database=name,
         ),
-        worker=WorkerSettings(group=name, flush_interval_s=0.2, metrics_port=0),
+        worker=WorkerSettings(flush_interval_s=0.2, metrics_port=0),
     )
 
 

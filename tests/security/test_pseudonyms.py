@@ -25,7 +25,7 @@ def _stored(system: System) -> Iterator[tuple[str, bytes]]:
         yield table, system.client.raw_query("SELECT * FROM {table:Identifier} FORMAT JSONEachRow", {"table": table})
     kafka = system.settings.kafka
     for topic, partitions in partition_counts(kafka).items():
-        if topic.startswith(system.settings.worker.group) and topic not in _kept_as_sent(system.settings):
+        if topic.startswith(kafka.topic_prefix) and topic not in _kept_as_sent(system.settings):
             for partition in range(partitions):
                 for messages in read(kafka, topic, partition):
                     for message in messages:
@@ -48,7 +48,7 @@ def test_names_are_stored_nowhere(settings: Settings, make_system: Callable[[Set
     assert highlights(settings, "exclusions", "add", "--viewer", _VIEWER, "--reason", "asked to be forgotten").returncode == 0
     eventually(lambda: system.log.count("state replaced") >= 2, "the viewer is forgotten")
     places = dict(_stored(system))
-    assert {"clip_scores", "fused_scores", f"{settings.worker.group}-statistics-changelog", "log"} <= places.keys()
+    assert {"clip_scores", "fused_scores", f"{settings.group}-statistics-changelog", "log"} <= places.keys()
     for where, content in _stored(system):
         for name in (_SESSION, _VIEWER, _BOT):
             assert name.encode() not in content, f"{name} in {where}"

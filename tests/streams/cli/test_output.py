@@ -26,3 +26,8 @@ def test_steps_are_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixtur
     with output.steps("reading") as told:
         told("learning [scene]: seed 2")
     assert capsys.readouterr() == ("", "reading\nlearning [scene]: seed 2\n")
+
+
+def test_what_a_terminal_would_obey_is_shown() -> None:
+    """A sender of broken messages does not get at the terminal of whoever looks at them."""
+    assert output.printable("\x1b]0;x\x07 a\tb\nä\x00") == "\\x1b]0;x\\x07 a\tb\nä\\x00"

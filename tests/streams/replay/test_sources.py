@@ -81,7 +81,7 @@ def test_lines_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error names the file and the way out."""
-    with pytest.raises(ConfigurationError, match=r"none\.jsonl: there is no such file; give"):
+    with pytest.raises(ConfigurationError, match=r"none\.jsonl cannot be read .No such file or directory.: give"):
         JsonLinesSource(tmp_path / "none.jsonl")
 
 

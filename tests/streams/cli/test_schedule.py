@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
+from streams.cli import schedule
 from streams.cli.retrain import seconds_since
 from streams.cli.schedule import period_of
 from tests.streams.learning.manifests import manifest
@@ -34,3 +35,20 @@ def test_a_restart_keeps_the_schedule() -> None:
     made = [manifest(f"r{day}", created_at=f"2026-01-0{day}T00:00:00+00:00") for day in (1, 2)]
     assert seconds_since(made, datetime(2026, 1, 2, 2, tzinfo=UTC)) == 2 * 3600
     assert seconds_since([], datetime(2026, 1, 2, tzinfo=UTC)) == math.inf
+
+
+def test_what_has_made_nothing_waits_its_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build without pairs leaves nothing that has an age: the next one is not due at once."""
+    now, slept, done = [0.0], list[float](), list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+        if len(slept) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(schedule.time, "sleep", sleep)
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: now[0])
+    with pytest.raises(KeyboardInterrupt):
+        schedule.repeat(_SIX_HOURS, lambda: math.inf, lambda: done.append(now[0]))
+    assert (slept, done) == ([0.0, 21_600.0, 21_600.0, 21_600.0], [0.0, 21_600.0, 43_200.0])
