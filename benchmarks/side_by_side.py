@@ -1,8 +1,8 @@
 """This system and what users would take instead, side by side: the same topic, machine and core, in alternating order.
 
 Each round fills Kafka anew; then each system reads the topic from its beginning, on a core of its own where the machine has two,
-until it has read all or its time is over. A rate counts from the first event on: ours until the last commit, a peer's until its
-last row is in ClickHouse. What each does of the job is told by SYSTEMS.
+until it has read all or its time is over. Our rate counts from the first commit to the last, a peer's from the first event until
+its last row is in ClickHouse. What each does of the job is told by SYSTEMS.
 """
 
 import json

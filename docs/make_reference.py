@@ -3,7 +3,9 @@
 import inspect
 import re
 from collections.abc import Iterable
+from enum import Enum
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel, SecretStr
@@ -26,7 +28,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def _shown(default: object) -> str:
     if isinstance(default, SecretStr):
-        return "secret"
+        return "a built-in one" if default.get_secret_value() else "empty"
     return "unset" if default is None else f"`{default}`" if str(default) else "empty"
 
 
@@ -46,11 +48,21 @@ def settings_page() -> str:
 
 def _settings_table(prefix: str, defaults: BaseModel, without: set[str]) -> str:
     rows = [
-        (f"`{prefix}{name.upper()}`", _shown(getattr(defaults, name)), field.description or "")
+        (f"`{prefix}{name.upper()}`", _shown(getattr(defaults, name)), _explained(field.description, _literals(field.annotation)))
         for name, field in type(defaults).model_fields.items()
         if name not in without
     ]
     return table(("variable", "default", "what it is for"), rows)
+
+
+def _literals(annotation: object) -> Iterable[object]:
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _explained(text: str | None, choices: Iterable[object]) -> str:
+    """Return what something is for, and the values that it may have where those are few."""
+    named = ", ".join(f"`{choice}`" for choice in choices)
+    return " ".join(part for part in (text, f"One of {named}." if named else "") if part)
 
 
 def metrics_page() -> str:
@@ -78,7 +90,10 @@ def commands_page() -> str:
     for name, command in _commands(typer.main.get_command(app), ()):
         parts.append(f"## {' '.join(('highlights', *name))}\n\n{inspect.cleandoc(command.help or '')}\n")
         options = [parameter for parameter in command.params if parameter.name != "help"]
-        rows = [(" ".join(f"`{text}`" for text in _names(option)), _default(option), option.help or "") for option in options]
+        rows = [
+            (" ".join(f"`{text}`" for text in _names(option)), _default(option), _explained(option.help, _choices(option)))
+            for option in options
+        ]
         parts += [table(("argument", "default", "what it does"), rows)] if rows else []
     return "\n".join(parts)
 
@@ -97,11 +112,19 @@ def _names(parameter: object) -> list[str]:
     return [parameter.name.upper()] if is_argument else [*parameter.opts, *parameter.secondary_opts]
 
 
-def _default(parameter: object) -> str:
+def _choices(parameter: Any) -> Iterable[object]:
+    annotation = parameter.type_descriptor.annotation
+    kind = next(iter(get_args(annotation)), annotation)
+    return [choice.value for choice in kind] if isinstance(kind, type) and issubclass(kind, Enum) else ()
+
+
+def _default(parameter: Any) -> str:
     default = parameter.default
     if parameter.required:
         return "required"
-    return "" if default in (None, "", False) or callable(default) else f"`{getattr(default, 'value', default)}`"
+    if isinstance(parameter.show_default, str):
+        return parameter.show_default
+    return "" if default in (None, "", False, []) or callable(default) else f"`{getattr(default, 'value', default)}`"
 
 
 def topics_page() -> str:
@@ -118,16 +141,19 @@ def topics_page() -> str:
 
 
 def tables_page() -> str:
-    """Return the page of tables and views: the newest statement of each."""
-    newest: dict[str, str] = {}
+    """Return the page of tables and views: of each the newest statement that creates it, and all that change it afterwards."""
+    shown: dict[str, list[str]] = {}
     for migration in migrations():
         for statement in migration.statements:
             verb, name = re.findall(r"^(CREATE|ALTER) .*?(\w+)(?= AS$| TO |$| ADD)", statement, re.MULTILINE)[0]
-            key = name if verb == "CREATE" else f"{name}, changed by {migration.name}"
-            newest[key] = statement
+            if verb == "CREATE":
+                shown[name] = [statement]
+            else:
+                shown.setdefault(f"{name}, changed by {migration.name}", []).append(statement)
     how = "As `schemas/clickhouse` makes them; a view that a later migration replaces is shown as it is now."
+    blocks = {name: ";\n\n".join(statements) for name, statements in shown.items()}
     return f"# Tables and views\n\n{how}\n\n" + "\n".join(
-        f"## {name}\n\n```sql\n{statement};\n```\n" for name, statement in newest.items()
+        f"## {name}\n\n```sql\n{block};\n```\n" for name, block in blocks.items()
     )
 
 

@@ -22,7 +22,6 @@ _REFUSED: Final = (
     KafkaError._AUTHENTICATION,
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 )
 
@@ -70,7 +69,7 @@ def telling(what: str) -> Iterator[None]:
 
 
 def is_refusal(error: KafkaError) -> bool:
-    """Return whether an error is one that waiting does not mend."""
+    """Return whether an error is one that waiting does not mend. Who reads a topic outside of any group needs no right to one."""
     return error.fatal() or error.code() in _REFUSED
 
 

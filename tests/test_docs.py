@@ -13,7 +13,12 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 from docs.make_reference import FOLDER, PAGES
+from schemas.clickhouse import MIGRATIONS_TABLE, migrations
+from schemas.topics import topics
 from streams.cli.main import app
+from streams.cli.replay import Source
+from streams.kafka import expected_topics
+from streams.settings import KafkaSettings, Settings
 
 _ROOT = Path(__file__).parents[1]
 _WRITTEN = [path for path in [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))] if path.parent != FOLDER]
@@ -24,6 +29,48 @@ _PLACEHOLDER = re.compile(r"\.\.\.|\bCOMMAND\b")
 def test_the_reference_is_current(name: str) -> None:
     """A page is what its generator makes now; if it is not, `make docs` writes it."""
     assert (FOLDER / name).read_text() == PAGES[name]()
+
+
+def test_the_reference_has_each_column() -> None:
+    """Whatever a migration creates or adds is on the page of tables, be it one of several changes of one table."""
+    page = PAGES["tables.md"]()
+    statements = [statement for migration in migrations() for statement in migration.statements if " TABLE " in statement]
+    assert len(statements) > 10
+    assert [statement for statement in statements if statement not in page] == []
+
+
+def test_the_reference_has_each_choice() -> None:
+    """An option or a setting that takes one of a few values shows them, and no default is called a secret that is none."""
+    assert all(f"`{source.value}`" in PAGES["commands.md"]() for source in Source)
+    assert "`SCRAM-SHA-256`" in PAGES["settings.md"]()
+    assert "| secret |" not in PAGES["settings.md"]()
+
+
+_RIGHTS = {
+    "CREATE TABLE IF NOT EXISTS": {"CREATE TABLE"},
+    "CREATE OR REPLACE VIEW": {"CREATE VIEW", "DROP VIEW"},
+    "CREATE MATERIALIZED VIEW IF NOT EXISTS": {"CREATE VIEW", "SELECT", "INSERT"},
+    "ALTER TABLE": {"ALTER ADD COLUMN"},
+}
+"""What ClickHouse asks for each of our statements."""
+
+
+def test_the_rights_are_those_that_migrations_need() -> None:
+    """The grants in the security document are what ClickHouse asks for our statements, and no more."""
+    text = (_ROOT / "docs" / "security.md").read_text()
+    granted = {right for found in re.findall(r"GRANT (.*) ON highlights\.\* TO highlights;", text) for right in found.split(", ")}
+    statements = [statement for migration in migrations() for statement in (MIGRATIONS_TABLE.strip(), *migration.statements)]
+    heads = {re.findall(r"^(?:CREATE|ALTER)[A-Z ]*(?= \w)", statement, re.MULTILINE)[0] for statement in statements}
+    assert granted == {"SELECT", "INSERT"}.union(*(_RIGHTS[head] for head in heads))
+    assert all("ADD COLUMN" in statement for statement in statements if "ALTER TABLE" in statement)
+
+
+def test_the_rights_name_each_topic() -> None:
+    """The table and the commands of the security document name every topic that there is to be."""
+    text = (_ROOT / "docs" / "security.md").read_text().split("### Rights in Kafka")[1].split("### Rights in ClickHouse")[0]
+    named = text.split("for topic in ")[1].split(";")[0].split()
+    assert set(named) == set(expected_topics(KafkaSettings(), Settings().group))
+    assert all(f"`{name}`" in text for name in topics())
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ _BATCH: Final = 5_000
 _WAIT_S: Final = 0.5
 _COMMIT_EVERY_S: Final = 1.0
 _TIMEOUT_S: Final = 30.0
+_FINAL: Final = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 @dataclass
@@ -101,7 +102,7 @@ class Forwarder:
             error = message.error()
             if error is None:
                 self._adapt(message)
-            elif is_refusal(error) or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            elif is_refusal(error) or error.code() in _FINAL:
                 text = f"topic {self._topic} cannot be read: {error.str()}"
                 raise DeliveryError(text)
         self._producer.poll()

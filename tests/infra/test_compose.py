@@ -87,6 +87,25 @@ def test_the_image_is_built_from_files_that_exist(name: str) -> None:
         assert (context / folder).is_dir()
 
 
+@pytest.mark.parametrize("name", ["worker", "trainer", "feed"])
+def test_images_have_the_locked_versions(name: str) -> None:
+    """What an image makes of the lock is a constraint for each package, without hashes, and pip is given it."""
+    text = (FOLDER.parent / "images" / name / "Dockerfile").read_text()
+    ((command, file),) = re.findall(r"^RUN (sed .*) > (\S+) \\$", text, re.MULTILINE)
+    done = subprocess.run(command, shell=True, cwd=FOLDER.parents[1], capture_output=True, text=True, check=True)
+    made, lock = done.stdout.splitlines(), (FOLDER.parent / "locks" / "requirements.txt").read_text().splitlines()
+    assert made == [line.removesuffix(" \\") for line in lock if not line.startswith(" ")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==\S+( ; .+)?", line) for line in made)
+    assert re.search(rf"pip install .*--constraint {file} ", text)
+
+
+@pytest.mark.parametrize("name", ["worker", "trainer"])
+def test_who_makes_topics_knows_how_many_partitions(name: str) -> None:
+    """The number is chosen in one place."""
+    variable = "HIGHLIGHTS_KAFKA__INTERACTIONS_PARTITIONS"
+    assert SERVICES[name]["environment"][variable] == f"${{{variable}:-{EXAMPLE[variable]}}}"
+
+
 @pytest.mark.parametrize(("name", "command"), [("worker", "worker"), ("trainer", "retrain"), ("feed", "serve")])
 def test_our_images_are_not_root(name: str, command: str) -> None:
     """An image runs as a user of its own, and its entry point is its command; torch is in the trainer's alone."""
