@@ -4,9 +4,10 @@ A release is sent as one message a video under the key RELEASE/VIDEO, then, in e
 that says that the release is complete there. Until that one has come, the scores of the release before it hold.
 """
 
+from collections import Counter
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.dead_letters import Reason, Rejection, rejection_of
 from schemas.interactions import Identifier
@@ -38,6 +39,15 @@ class RankerScores(BaseModel):
     release: Release
     video_id: Identifier
     clips: Annotated[tuple[RankerClip, ...], Field(strict=False)]
+
+    @field_validator("clips")
+    @classmethod
+    def _each_clip_once(cls, clips: tuple[RankerClip, ...]) -> tuple[RankerClip, ...]:
+        times = Counter(clip.clip_index for clip in clips)
+        if len(times) < len(clips):
+            message = f"clip_index {times.most_common(1)[0][0]} stands there more than once: give each clip one entry"
+            raise ValueError(message)
+        return clips
 
     @property
     def key(self) -> bytes:

@@ -4,12 +4,14 @@ One JSON object a video holds all pairs in which a clip of it is preferred, and 
 instead of objects, since there are many: `pairs.confidence[i]` belongs to `pairs.preferred[i]`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.interactions import Identifier
+from schemas.supervised import ClipIndex
 
+Count = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Offset = Annotated[int, Field(ge=-1)]
 
@@ -35,24 +37,32 @@ class Lineage(BaseModel):
 
 
 class PairColumns(BaseModel):
-    """m pairs."""
+    """m pairs, each column with an entry of each."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     kind: list[Literal["share", "rewind", "fast_forward"]]
     """The kind of interaction that speaks for the pair."""
-    preferred: list[int]
+    preferred: list[ClipIndex]
     """Clip of this video."""
     other_video: list[Identifier]
-    other: list[int]
+    other: list[ClipIndex]
     confidence: list[Probability]
     """`(1 + confidence) / 2` is the probability that the pair is the right way round."""
-    preferred_exposures: list[int]
+    preferred_exposures: list[Count]
     """Distinct sessions that played the clip."""
-    preferred_events: list[int]
+    preferred_events: list[Count]
     """Distinct sessions with an interaction of the kind."""
-    other_exposures: list[int]
-    other_events: list[int]
+    other_exposures: list[Count]
+    other_events: list[Count]
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        lengths = {name: len(column) for name, column in self}
+        if len(set(lengths.values())) > 1:
+            message = f"columns have different lengths, {lengths}: give each pair one entry in each"
+            raise ValueError(message)
+        return self
 
 
 class WeakPairs(BaseModel):

@@ -90,16 +90,19 @@ def _strength(
     bins: NDArray[np.int64],
     clips_of_bin: NDArray[np.int64],
 ) -> float:
-    """Return a + b from the spread of rates round their bins' means that chance alone does not make."""
+    """Return a + b from the spread of rates round their bins' means that chance alone does not make.
+
+    In a bin of mean m true rates have the variance m (1 - m) / (a + b + 1), so over all bins that of the mean m (1 - m).
+    """
     spread = (rate - np.rint(mean_of_bin[bins] * _ONE).astype(np.int64)) ** 2
     chance = rate * (_ONE - rate) // np.maximum(exposures - 1, 1)
     variance = (int(spread.sum()) - int(chance.sum())) / len(rate) / _ONE**2
     # By bins, not by clips: floats are added in an order that is the same for every order of the clips.
-    mean = float((mean_of_bin * clips_of_bin).sum()) / len(rate)
+    widest = float((mean_of_bin * (1 - mean_of_bin) * clips_of_bin).sum()) / len(rate)
     lowest, highest = _STRENGTH_RANGE
     if variance <= 0:
         return highest
-    return float(np.clip(mean * (1 - mean) / variance - 1, lowest, highest))
+    return float(np.clip(widest / variance - 1, lowest, highest))
 
 
 class Posterior(NamedTuple):

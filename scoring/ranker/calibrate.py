@@ -50,7 +50,7 @@ def scale_by(worth: Floats, opinion: Floats, precision: Floats, video: NDArray[n
         video: [n] number of each clip's video.
     """
     videos, member = np.unique(video, return_inverse=True)
-    if len(videos) < _LEAST_VIDEOS or not np.ptp(worth):
+    if len(videos) < _LEAST_VIDEOS or not np.ptp(worth) or not np.isfinite(worth).all():
         return None
     variance, misfit = 1 / precision, 1.0
     design = np.column_stack([np.ones_like(worth), worth])

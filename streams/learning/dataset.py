@@ -39,9 +39,14 @@ def graph_of(snapshot: Snapshot, seen: Viewing, values: NDArray[np.float32], see
     kinds = [
         (similarity_of(votes), _SESSIONS),
         (adjacent_clips(snapshot.video, snapshot.clip_index), _ADJACENT),
-        (feature_similarity(np.nan_to_num(values), _NEIGHBOURS, seed), _FEATURES),
+        (feature_similarity(_as_models_see(values), _NEIGHBOURS, seed), _FEATURES),
     ]
     return combine(kinds, _NEIGHBOURS)
+
+
+def _as_models_see(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the features that likeness goes by: zeros, near nothing, where only a clip's place in its video is known."""
+    return np.where(np.isnan(values).any(axis=1, keepdims=True), np.float32(0), values)
 
 
 def ranked_pairs(snapshot: Snapshot, pairs: Pairs, split: Split) -> RankedPairs:

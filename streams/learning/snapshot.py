@@ -159,7 +159,7 @@ def feature_columns(snapshot: Snapshot) -> list[str]:
 
 
 def features(snapshot: Snapshot, columns: Iterable[str]) -> NDArray[np.float32]:
-    """Return the features of all clips, [n, d]; NaN where models have not seen the clip."""
+    """Return the features of all clips, [n, d]; NaN, but for the position, where models have not seen the clip."""
     place = {name: number for number, name in enumerate(columns)}
     values = np.full((snapshot.clips, len(place)), np.nan, np.float32)
     starts = np.searchsorted(snapshot.video, np.arange(len(snapshot.videos) + 1))

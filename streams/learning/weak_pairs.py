@@ -20,7 +20,7 @@ from streams.kafka import VerifiedProducer, topic_name
 from streams.learning.snapshot import Snapshot, categories
 from streams.settings import Settings
 
-RULE_VERSION: Final = "pairs-1"
+RULE_VERSION: Final = "pairs-2"
 _ROWS_AT_ONCE: Final = 500_000
 
 

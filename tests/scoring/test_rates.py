@@ -48,6 +48,18 @@ def test_fit_recovers_the_strengths_of_a_known_library(exposures: tuple[int, int
     np.testing.assert_allclose(fit_prior(counts, clip_index, 0).strength, _STRENGTHS, rtol=0.15)
 
 
+@pytest.mark.parametrize("usual", [(0.4, 0.03), (0.03, 0.4), (0.5, 0.01)])
+def test_strength_is_not_moved_by_what_differs_between_positions(usual: tuple[float, float]) -> None:
+    """Where rates at two positions differ by far, the strength is found within 5 %."""
+    draw, strength = np.random.default_rng(5), 50.0
+    clip_index = np.repeat([0, 64], (10_000, 30_000))
+    expected = np.where(clip_index == 0, *usual)
+    counts = np.zeros((4, len(clip_index)), np.uint32)
+    counts[PLAY] = draw.integers(50, 400, len(clip_index))
+    counts[SHARE] = draw.binomial(counts[PLAY], draw.beta(expected * strength, (1 - expected) * strength))
+    assert fit_prior(counts, clip_index, 0).strength[SIGNAL_KINDS.index(SHARE)] == pytest.approx(strength, rel=0.05)
+
+
 @given(st.integers(0, 2**32), st.integers(20, 300))
 def test_order_of_clips_does_not_change_a_bit(seed: int, clips: int) -> None:
     """A state that was recovered holds its pages in another order, and must fit the same prior."""

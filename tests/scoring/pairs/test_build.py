@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betainc
 
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from scoring.evaluation.calibration import expected_calibration_error
 from scoring.pairs.build import NO_CATEGORY, SAME_CATEGORY, SAME_VIDEO, ClipStatistics, PairRules, Pairs, build_pairs
-from scoring.pairs.confidence import probability_above, probability_right, worth_by
+from scoring.pairs.confidence import confidence_of, probability_above, probability_right, worth_by
 from scoring.rates import POSITION_BINS, SIGNAL_KINDS, RatePrior
 
 _PRIOR = RatePrior(np.tile(np.array([0.1, 0.2, 0.2])[:, None], (1, POSITION_BINS)), np.array([20.0, 30.0, 30.0]), 0)
@@ -101,6 +102,38 @@ def test_position_is_accounted_for() -> None:
     clips = ClipStatistics(np.zeros(2, np.uint64), np.zeros(2, np.int64), np.array([0, 5]), counts)
     pairs = build_pairs(clips, _PRIOR._replace(mean=mean), PairRules(kinds=(SHARE,)))
     assert pairs.preferred.tolist() == [1]
+
+
+@given(st.floats(1e-4, 0.9), st.floats(2.0, 1e4), st.integers(0, 8_639))
+def test_a_clip_that_nobody_saw_is_worth_the_same_everywhere(usual: float, strength: float, clip: int) -> None:
+    """Whatever is usual at its position: as much as is usual, and one usual standard deviation unsure."""
+    prior = RatePrior(np.full((3, POSITION_BINS), usual), np.full(3, strength), 0)
+    for kind in SIGNAL_KINDS:
+        worth = worth_by(kind, np.zeros((4, 1), np.uint32), np.array([clip]), prior)
+        assert (worth.mean[0], worth.variance[0]) == (0, 1)
+
+
+@pytest.mark.parametrize("exposures", [10, 20, 50])
+@pytest.mark.parametrize("usual", [(0.01, 0.10), (0.02, 0.4), (0.05, 0.05)])
+def test_no_position_is_preferred(usual: tuple[float, float], exposures: int) -> None:
+    """Of two clips with rates out of their positions' priors neither is preferred, and the confidence is calibrated.
+
+    The better of the two is the one that stands higher among the rates of its own position.
+    """
+    draw, strength, pairs = np.random.default_rng(exposures), 50.0, 20_000
+    mean = np.repeat(usual, pairs)
+    rates = draw.beta(mean * strength, (1 - mean) * strength)
+    standing = betainc(mean * strength, (1 - mean) * strength, rates)
+    counts = np.zeros((4, 2 * pairs), np.uint32)
+    counts[PLAY], counts[SHARE] = exposures, draw.binomial(exposures, rates)
+    prior = RatePrior(np.full((3, POSITION_BINS), usual[0]), np.full(3, strength), 0)
+    prior.mean[:, 4] = usual[1]
+    worth = worth_by(SHARE, counts, np.repeat([0, 8], pairs), prior)
+    first, second = np.arange(pairs), np.arange(pairs, 2 * pairs)
+    above = probability_above(worth, second, first)
+    assert above.mean() == pytest.approx(0.5, abs=0.02)
+    right = (above > 0.5) == (standing[second] > standing[first])
+    assert expected_calibration_error(probability_right(confidence_of(above)), right) < 0.02
 
 
 @given(st.integers(0, 2**32))

@@ -64,6 +64,15 @@ def test_few_videos_seldom_make_a_scale_by_chance() -> None:
     assert spoke < 55
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_worth_that_is_no_number_is_silence(broken: float) -> None:
+    """One clip without a finite worth is enough: a ranker that makes such has no scale."""
+    worth = _RNG.normal(size=2_000)
+    opinion, precision, video = _opinions(worth)
+    worth[7] = broken
+    assert scale_by(worth, opinion, precision, video) is None
+
+
 @pytest.mark.parametrize("worth", [np.zeros(0), np.linspace(-1, 1, 2), np.zeros(100)])
 def test_too_little_to_tell_is_silence(worth: np.ndarray) -> None:
     """Two videos, or clips that are all alike, have no scale."""

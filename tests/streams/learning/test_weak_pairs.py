@@ -2,9 +2,14 @@
 
 import numpy as np
 import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.interactions import FAST_FORWARD, PLAY, REWIND, SHARE
 from schemas.supervised import SupervisedOutput
+from schemas.topics import WEAK_PAIRS, topics
 from schemas.weak_pairs import Lineage, WeakPairs
 from streams.learning.snapshot import PartitionPart, Snapshot
 from streams.learning.weak_pairs import RULE_VERSION, messages, pair_table, pairs_of
@@ -47,6 +52,26 @@ def test_every_message_fulfils_the_contract() -> None:
     assert [message.video_id for message in found] == _snapshot().videos
     assert {message.rule_version for message in found} == {RULE_VERSION}
     assert all(message.lineage == (_lineage(),) for message in found)
+
+
+_MESSAGE = orjson.loads(topics()[WEAK_PAIRS].examples.valid[0])
+_NUMBERS = ("preferred", "other", "preferred_exposures", "preferred_events", "other_exposures", "other_events")
+
+
+@given(st.sampled_from(sorted(_MESSAGE["pairs"])), st.integers(0, 3).filter(lambda times: times != 1))
+def test_columns_of_different_lengths_are_refused(column: str, times: int) -> None:
+    """Whichever column is shorter or longer than the others: what belongs to which pair is not known."""
+    said = _MESSAGE | {"pairs": _MESSAGE["pairs"] | {column: _MESSAGE["pairs"][column] * times}}
+    with pytest.raises(ValidationError, match="different lengths"):
+        WeakPairs.model_validate_json(orjson.dumps(said))
+
+
+@given(st.sampled_from(_NUMBERS), st.integers(-(2**63), -1))
+def test_clips_and_counts_below_zero_are_refused(column: str, number: int) -> None:
+    """There are none such."""
+    said = _MESSAGE | {"pairs": _MESSAGE["pairs"] | {column: [number]}}
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        WeakPairs.model_validate_json(orjson.dumps(said))
 
 
 def test_rows_and_messages_say_the_same() -> None:
