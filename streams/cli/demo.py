@@ -56,7 +56,7 @@ def demo(settings: Settings, *, events: int, videos: int, seed: int, page: bool)
 def system(settings: Settings) -> Iterator[tuple[Settings, Client]]:
     """Run Kafka, ClickHouse and a worker in a folder that is removed in the end."""
     with tempfile.TemporaryDirectory(prefix="highlights-demo-") as folder:
-        settings = _apart(settings, Path(folder))
+        settings = apart(settings, Path(folder))
         console.print("starting Apache Kafka and ClickHouse ...")
         with EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack:
             settings = with_endpoints(settings, stack.endpoints)
@@ -66,7 +66,7 @@ def system(settings: Settings) -> Iterator[tuple[Settings, Client]]:
                 yield settings, client
 
 
-def _apart(settings: Settings, folder: Path) -> Settings:
+def apart(settings: Settings, folder: Path) -> Settings:
     """Return settings of a system that shares nothing with any other, whatever the environment names."""
     own = {"kafka": KafkaSettings(), "clickhouse": ClickHouseSettings(), "learning": LearningSettings(), "data_dir": folder}
     return settings.model_copy(update=own)
