@@ -13,11 +13,17 @@ from schemas.dead_letters import Reason, Rejection, rejection_of
 from schemas.ranker import CURRENT_KEY, Release
 
 MAX_KNOTS: Final = 64
+MAX_NUMBER: Final = 1e9
+"""Of knots, points and means, either way."""
+MAX_SLOPE: Final = 1e50
+"""Points of one unit of a signal: its square is finite, whatever the signal's spread."""
+LEAST_MISFIT: Final = 0.01
+"""Square points: no signal is surer than what labels are good for, and a precision is a number."""
 
 SignalName = Literal["supervised", "ranker", "celebrity", "share", "rewind", "fast_forward"]
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Bounded = Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER, allow_inf_nan=False)]
 _Variance = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-_Curve = Annotated[tuple[_Finite, ...], Field(min_length=1, max_length=MAX_KNOTS, strict=False)]
+_Curve = Annotated[tuple[_Bounded, ...], Field(min_length=1, max_length=MAX_KNOTS, strict=False)]
 
 
 class LearnedSignal(BaseModel):
@@ -30,7 +36,7 @@ class LearnedSignal(BaseModel):
     """Values of the signal, nowhere falling."""
     points: _Curve
     """What they are worth on 0-10, not bound to it, nowhere falling."""
-    misfit: _Variance | None
+    misfit: Annotated[float, Field(ge=LEAST_MISFIT, allow_inf_nan=False)] | None
     """Variance of the signal's own error, square points; None for a signal that says nothing."""
 
     @model_validator(mode="after")
@@ -40,6 +46,10 @@ class LearnedSignal(BaseModel):
             raise ValueError(message)
         if any(after < before for curve in (self.knots, self.points) for before, after in pairwise(curve)):
             message = f"{self.name}: its curve falls"
+            raise ValueError(message)
+        parts = [*pairwise(range(len(self.knots))), (0, -1)]
+        if any(self.points[b] - self.points[a] > MAX_SLOPE * (self.knots[b] - self.knots[a]) > 0 for a, b in parts):
+            message = f"{self.name}: its curve is too steep"
             raise ValueError(message)
         return self
 
@@ -51,7 +61,7 @@ class LearnedFusion(BaseModel):
 
     signals: Annotated[tuple[LearnedSignal, ...], Field(min_length=1, strict=False)]
     shared: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-    mean: _Finite
+    mean: _Bounded
     variance: _Variance
     half_width: Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 

@@ -20,6 +20,7 @@ from scoring.evaluation.comparison import Estimate, PairedDifference, estimate
 from scoring.evaluation.report import Report, ReportRow
 from scoring.evaluation.signalled import SignalledClips
 from scoring.learned_fusion.fit import fit_fusion
+from scoring.learned_fusion.lesson import lesson_of
 from scoring.learned_fusion.model import SignalTable
 from scoring.splits import folds_of
 
@@ -110,11 +111,12 @@ def _stacked(judged: list[Judged]) -> Judged:
 
 def _cross_validated(clips: SignalledClips, rows: list[int], seed: int) -> Judged:
     signals = SignalTable(clips.value[rows], np.zeros((len(rows), len(clips.label))))
+    lesson = lesson_of(signals, clips.label, clips.video)
     good, side = clips.label >= HIGH_QUALITY, folds_of(clips.video, _FOLDS, seed)
     right, covered, worth = np.zeros_like(good), np.zeros_like(good), np.zeros(len(good))
     for fold in range(_FOLDS):
         train, test = side != fold, side == fold
-        model = fit_fusion(signals.take(train), clips.label[train], [clips.signals[row] for row in rows])
+        model = fit_fusion(lesson.take(train), [clips.signals[row] for row in rows])
         threshold = best_threshold(model.fuse(signals.take(train)).worth, good[train])
         fused = model.fuse(signals.take(test))
         worth[test] = fused.worth

@@ -3,23 +3,31 @@
 The likelihood is that of the labels under the posterior of `model`, with a weak prior on the logarithms of what is learned,
 so that few labels do not carry it away. A regression of labels on a signal shrinks to the mean; the opinion must not, as it is
 the library's prior that does: so each curve has a stretch, learned beside its misfit.
+
+A fusion is nearer to the labels that it was fitted to than to others, so its interval is as wide as fusions of the other videos
+miss by (cross-conformal; Vovk 2015, "Cross-conformal predictors").
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from schemas.fusion import LEAST_MISFIT
+from scoring.conformal import conformal_quantile
+from scoring.learned_fusion.lesson import Lesson
 from scoring.learned_fusion.maps import MonotoneMap, fit_map
 from scoring.learned_fusion.model import FusionModel, SignalTable
+from scoring.splits import folds_of
 
 Floats = NDArray[np.float64]
 
+LEAST_CLIPS: Final = 30
 _INTERVAL: Final = 0.9
-_LEAST_CLIPS: Final = 30
-_LEAST_VARIANCE: Final = 0.01
+_FOLDS: Final = 5
 _MOST: Final = 9.0
 """Bound of the logarithms: e**9 times the start is as good as never."""
 
@@ -37,55 +45,73 @@ class _Numbers(NamedTuple):
     variance: float
 
 
-def fit_fusion(signals: SignalTable, labels: Floats, names: Sequence[str]) -> FusionModel:
-    """Learn a fusion.
-
-    Args:
-        signals: k signals of n clips.
-        labels: [n] worth of each clip on 0-10.
-        names: [k] of the signals.
+def fit_fusion(lesson: Lesson, names: Sequence[str]) -> FusionModel:
+    """Learn a fusion of k signals, by their names.
 
     Raises:
-        ValueError: fewer than 30 labelled clips, all with the same label, or none with a signal.
+        ValueError: fewer than 30 whole clips, of fewer than two videos, all with the same label, or none with a signal.
     """
-    there = ~np.isnan(signals.value)
-    if len(labels) < _LEAST_CLIPS or np.ptp(labels) == 0 or not there.any():
-        message = f"{len(labels)} labelled clips: {_LEAST_CLIPS} are needed, with signals and with labels that differ"
+    count = int(lesson.whole.sum())
+    if count < LEAST_CLIPS or not lesson.teaches:
+        message = f"{count} labelled clips: {LEAST_CLIPS} are needed, with signals and with labels that differ"
         raise ValueError(message)
-    mean, variance = float(labels.mean()), float(labels.var())
-    maps = [_curve(signals, labels, row, mean) for row in range(len(names))]
+    missed = list(_missed_elsewhere(lesson, names))
+    if not missed:
+        message = (
+            f"{count} labelled clips: at least two videos of them are needed, with labels that differ, so that one is held out"
+        )
+        raise ValueError(message)
+    return replace(fit_without_interval(lesson, names), half_width=conformal_quantile(np.concatenate(missed), _INTERVAL))
+
+
+def _missed_elsewhere(lesson: Lesson, names: Sequence[str]) -> Iterator[Floats]:
+    """Yield by how many standard deviations fusions miss the whole clips of videos that they have not learned from.
+
+    What is missed is the worth, which the interval is about, not the score: that is bounded to the scale.
+    """
+    fold = folds_of(lesson.video, _FOLDS, seed=0)
+    for held_out in range(_FOLDS):
+        rest, judged = lesson.take(fold != held_out), lesson.take((fold == held_out) & lesson.whole)
+        if len(judged.label) and rest.teaches:
+            fused = fit_without_interval(rest, names).fuse(judged.signals)
+            yield np.abs(judged.label - fused.worth) / fused.sd
+
+
+def fit_without_interval(lesson: Lesson, names: Sequence[str]) -> FusionModel:
+    """Learn a fusion of any number of clips, whose interval is one standard deviation to each side."""
+    signals, label = lesson.signals, lesson.label
+    there = ~np.isnan(signals.value)
+    mean, variance = float(label.mean()), float(label.var())
+    maps = [_curve(signals, label, row, mean) for row in range(len(names))]
     speaks = np.array([np.ptp(curve.points) > 0 for curve in maps])
     some = there[speaks].any(axis=0)
     numbers = _Numbers(
         np.stack([np.nan_to_num(curve(row) - mean) for curve, row in zip(maps, signals.value, strict=True)])[:, some],
         (np.array([curve.slope for curve in maps])[:, None] * signals.spread[:, some]) ** 2,
         there[:, some] & speaks[:, None],
-        labels[some] - mean,
+        label[some] - mean,
         variance,
     )
     stretch, misfit, shared = _errors(numbers)
-    model = FusionModel(
+    return FusionModel(
         names=tuple(names),
         maps=tuple(curve.stretched(factor, mean) for curve, factor in zip(maps, stretch, strict=True)),
-        misfit=np.where(speaks, misfit, np.inf),
+        misfit=np.where(speaks, np.maximum(misfit, LEAST_MISFIT), np.inf),
         shared=shared,
         mean=mean,
         variance=variance,
         half_width=1.0,
     )
-    fused = model.fuse(signals)
-    half_width = float(np.quantile(np.abs(labels - fused.score) / fused.sd, _INTERVAL))
-    return FusionModel(**{**vars(model), "half_width": half_width})
 
 
-def _curve(signals: SignalTable, labels: Floats, row: int, mean: float) -> MonotoneMap:
+def _curve(signals: SignalTable, label: Floats, row: int, mean: float) -> MonotoneMap:
     """Return a signal's curve; a clip whose value is vague tells less of it."""
     value, spread = signals.value[row], signals.spread[row]
     there = ~np.isnan(value)
     if not there.any():
-        return MonotoneMap(*np.full((2, 16), mean))
+        return MonotoneMap(np.zeros(1), np.full(1, mean))
     width = value[there].var() or 1.0
-    return fit_map(value[there], labels[there], 1.0 / (1.0 + spread[there] ** 2 / width))
+    return fit_map(value[there], label[there], 1.0 / (1.0 + spread[there] ** 2 / width))
 
 
 def _errors(numbers: _Numbers) -> tuple[Floats, Floats, float]:
@@ -96,7 +122,7 @@ def _errors(numbers: _Numbers) -> tuple[Floats, Floats, float]:
     reliability = np.clip(explained, 0.02, 0.98)
     start = np.concatenate([-np.log(reliability), np.log(numbers.variance * (1 - reliability) / reliability)])
     start = np.append(start, np.log(0.1 * numbers.variance))
-    least = np.log(_LEAST_VARIANCE)
+    least = np.log(LEAST_MISFIT)
     bounds = [(at - _MOST, at + _MOST) for at in start[:count]] + [(least, max(at, least) + _MOST) for at in start[count:]]
     found = minimize(_loss, np.maximum(start, [low for low, _ in bounds]), (numbers, start), "L-BFGS-B", True, bounds=bounds)
     values = np.exp(found.x)

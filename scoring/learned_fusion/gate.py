@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.ranker.dataset import RankedPairs
-from scoring.ranker.gate import LEAST_PAIRS, Accuracy, Comparison, compare
+from scoring.ranker.gate import LEAST_PAIRS, LEAST_VIDEOS, Accuracy, Comparison, compare
 
 BUILT_IN_FUSION: Final = "the built-in fusion"
 
@@ -45,9 +45,13 @@ def judge_fusion(
         video: [n] number of each clip's video; videos are resampled.
         seed: of the resampling.
     """
-    count = len(pairs.preferred)
-    if count < LEAST_PAIRS:
-        return FusionVerdict(False, f"{count} held-out pairs of labelled clips are too few: {LEAST_PAIRS} are needed", {})
+    count, videos = len(pairs.preferred), len(np.unique(video[pairs.preferred]))
+    if count < LEAST_PAIRS or videos < LEAST_VIDEOS:
+        reason = (
+            f"{count} held-out pairs of labelled clips of {videos} videos are too few: {LEAST_PAIRS} of {LEAST_VIDEOS} videos "
+            "are needed, and one video in ten is held out: label clips of more videos"
+        )
+        return FusionVerdict(False, reason, {})
     best = max(singles, key=lambda name: _share(singles[name], pairs))
     rivals = {BUILT_IN_FUSION: built_in, f"{best} alone": singles[best]}
     baselines = {

@@ -19,9 +19,11 @@ from scoring.rates import RatePrior
 
 Floats = NDArray[np.float64]
 
+LEARNED: Final[tuple[SignalName, ...]] = ("supervised", "ranker")
+"""Signals that are learned themselves, see `lesson`."""
 BEHAVIOUR: Final[tuple[SignalName, ...]] = ("share", "rewind", "fast_forward")
 """In the order of SIGNAL_KINDS."""
-SIGNALS: Final[tuple[SignalName, ...]] = ("supervised", "ranker", "celebrity", *BEHAVIOUR)
+SIGNALS: Final[tuple[SignalName, ...]] = (*LEARNED, "celebrity", *BEHAVIOUR)
 _SIGN = np.array([[1.0], [1.0], [-1.0]])
 
 

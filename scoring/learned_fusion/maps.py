@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-KNOTS: Final = 16
+BINS: Final = 16
+"""That clips are cut into. A value that as many clips have as are in one of these has a bin of its own."""
+_EQUAL: Final = 1e-9
+"""Values nearer to each other than this part of the range are one, and so are all if the range is this part of their size."""
 
 
 class MonotoneMap(NamedTuple):
     """A curve that nowhere falls. Beyond its ends it is level: what was never seen is not extrapolated."""
 
     knots: Floats
-    """[KNOTS] values of the signal, growing."""
+    """[j] values of the signal, growing."""
     points: Floats
-    """[KNOTS] on 0-10, but not bound to it."""
+    """[j] on 0-10, but not bound to it."""
 
     def __call__(self, values: Floats) -> Floats:
         """Return the points of n values; NaN stays NaN."""
@@ -37,7 +40,7 @@ class MonotoneMap(NamedTuple):
 
 
 def fit_map(values: Floats, labels: Floats, weight: Floats) -> MonotoneMap:
-    """Return the growing curve that is nearest to the labels of n clips.
+    """Return the growing curve that is nearest to the labels of n clips; level if their values are all one.
 
     Args:
         values: [n] of the signal, no NaN.
@@ -46,11 +49,29 @@ def fit_map(values: Floats, labels: Floats, weight: Floats) -> MonotoneMap:
     """
     from scipy.optimize import isotonic_regression  # workers use maps, and start half a second sooner without it
 
+    bins = _bins(values)
+    total = np.bincount(bins, weight)
+    knots, means = (np.bincount(bins, weight * column) / total for column in (values, labels))
+    points = isotonic_regression(means, weights=total).x
+    return MonotoneMap(np.maximum.accumulate(knots), np.maximum.accumulate(np.asarray(points, np.float64)))
+
+
+def _bins(values: Floats) -> NDArray[np.int64]:
+    """Return the bin of each of n values, [n], as many clips in each as can be; equal values are always in one."""
+    group = _groups(values)
+    size = np.bincount(group)
+    middle = np.cumsum(size) - size + (size - 1) // 2
+    of_place = np.repeat(np.arange(BINS), [len(part) for part in np.array_split(np.arange(len(values)), BINS)])
+    alone = size * BINS >= len(values)
+    begins = (np.diff(of_place[middle], prepend=-1) > 0) | alone | np.append(False, alone[:-1])
+    return (np.cumsum(begins) - 1)[group]
+
+
+def _groups(values: Floats) -> NDArray[np.int64]:
+    """Return the rank of each of n values among the different ones, [n]."""
     order = np.argsort(values, kind="stable")
-    bins = [part for part in np.array_split(order, KNOTS) if len(part)]
-    means = [[np.average(column[part], weights=weight[part]) for part in bins] for column in (values, labels)]
-    total = [weight[part].sum() for part in bins]
-    points = isotonic_regression(means[1], weights=total).x
-    # A map always has as many knots, so that a release's arrays have one shape.
-    at = np.linspace(0, len(bins) - 1, KNOTS).round().astype(np.int64)
-    return MonotoneMap(np.array(means[0])[at], np.asarray(points, np.float64)[at])
+    width = float(np.ptp(values))
+    least = width if width <= _EQUAL * np.abs(values).max() else _EQUAL * width
+    group = np.empty(len(values), np.int64)
+    group[order] = np.cumsum(np.diff(values[order], prepend=values[order[0]]) > least)
+    return group

@@ -1,21 +1,38 @@
 """How good outputs are, by labelled clips."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.supervised.clips import LabelledClips
 from scoring.supervised.outputs import Outputs
 
+_LEAST_VARIANCE: Final = 1e-9
+"""Square points: what differs by less was rounded differently."""
 
-def quality_of(outputs: Outputs, clips: LabelledClips) -> float:
-    """Return the share of the scores' variance that is explained, and the tags' macro average precision, of what is known."""
+
+def quality_of(outputs: Outputs, clips: LabelledClips, score_variance: float | None = None) -> float:
+    """Return the share of the scores' variance that is explained, and the tags' macro average precision, of what is known.
+
+    Args:
+        outputs: of n clips.
+        clips: n with labels.
+        score_variance: of the scores that were learned from, as few clips may by chance be all alike; the clips' own when not
+            given. Scores that do not differ count for nothing.
+    """
     quality, scored = 0.0, clips.scored
     if outputs.mean is not None and scored.any():
-        variance = max(float(clips.score[scored].var()), 1e-9)
-        quality += 1 - squared_error(outputs.mean, clips) / variance
+        variance = score_variance_of(clips) if score_variance is None else score_variance
+        quality += 1 - squared_error(outputs.mean, clips) / variance if variance > _LEAST_VARIANCE else 0.0
     if outputs.tags is not None and clips.tagged.any():
         quality += float(np.nan_to_num(macro_average_precision(outputs.tags, clips)))
     return quality
+
+
+def score_variance_of(clips: LabelledClips) -> float:
+    """Return the variance of the scores of clips, 0 where there are none."""
+    return float(clips.score[clips.scored].var(dtype=np.float64)) if clips.scored.any() else 0.0
 
 
 def squared_error(mean: NDArray[np.float32], clips: LabelledClips) -> float:

@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.metrics import precision_recall_curve
 
+from scoring.conformal import conformal_quantile
 from scoring.supervised.clips import LabelledClips
 from scoring.supervised.outputs import Outputs
 
 COVERAGE: Final = 0.9
 Z: Final = float(norm.ppf((1 + COVERAGE) / 2))
 """Standard deviations on each side of the mean that hold that share of a Gaussian."""
+_LEAST: Final = 1e-3
+"""Of a standard deviation, and of what it is multiplied by: neither is nothing."""
 _DEFAULT_THRESHOLD: Final = 0.5
 
 
@@ -28,16 +31,14 @@ class Reliability(NamedTuple):
 def fit_reliability(outputs: Outputs, clips: LabelledClips) -> Reliability:
     """Return the reliability of outputs for labelled clips.
 
-    The factor is the split-conformal quantile of `|label - mean| / sd` (Lei et al., Distribution-free predictive inference for
-    regression, JASA 2018); a threshold is where F1 is greatest.
+    The factor is the split-conformal quantile of `|label - mean| / sd`; a threshold is where F1 is greatest.
     """
     factor, known = 1.0, clips.scored
     if outputs.mean is not None and outputs.sd is not None and known.any():
-        ratio = np.sort(np.abs(clips.score[known] - outputs.mean[known]) / outputs.sd[known])
-        place = min(len(ratio), int(np.ceil((len(ratio) + 1) * COVERAGE))) - 1
-        factor = float(ratio[place]) / Z
+        missed = np.abs(clips.score[known] - outputs.mean[known]) / np.maximum(outputs.sd[known], _LEAST)
+        factor = conformal_quantile(missed, COVERAGE) / Z
     tags = [] if outputs.tags is None else [_threshold(*pair) for pair in zip(outputs.tags.T, clips.tags.T, strict=True)]
-    return Reliability(np.array([max(factor, 1e-3)], np.float32), np.array(tags, np.float32))
+    return Reliability(np.array([max(factor, _LEAST)], np.float32), np.array(tags, np.float32))
 
 
 def _threshold(probability: NDArray[np.float32], tag: NDArray[np.float32]) -> float:

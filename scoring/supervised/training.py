@@ -1,6 +1,6 @@
 """Training: labelled clips in, out the model that does best on videos that it did not learn from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -16,11 +16,13 @@ from scoring.supervised.losses import JointLoss
 from scoring.supervised.model import SupervisedModel
 from scoring.supervised.network import SupervisedNetwork, SupervisedShape, inputs_of
 from scoring.supervised.outputs import Outputs, outputs_of
-from scoring.supervised.quality import quality_of
-from scoring.supervised.reliability import fit_reliability
+from scoring.supervised.quality import quality_of, score_variance_of
+from scoring.supervised.reliability import Reliability, fit_reliability
 
 _HELD_OUT_VIDEOS: Final = 0.15
 _FOLDS: Final = 5
+_LEAST_VIDEOS: Final = 2
+"""With labels of a task: one to learn from, one to hold out."""
 
 
 class Progress(NamedTuple):
@@ -39,34 +41,51 @@ def _ignore(_progress: Progress) -> None:
 
 
 def train(
-    clips: LabelledClips, config: SupervisedConfig, seed: int, progress: Callable[[Progress], None] = _ignore
+    clips: LabelledClips,
+    config: SupervisedConfig,
+    seed: int,
+    progress: Callable[[Progress], None] = _ignore,
+    held_out: NDArray[np.bool_] | None = None,
 ) -> SupervisedModel:
     """Train a model. On one machine's CPU the same arguments give the same model, to the bit.
 
-    A part of the videos is held out: they decide which epoch is kept, how wide intervals are and where tags begin.
+    A part of the videos is held out: they decide which epoch is kept, how wide intervals are and where tags begin, and no weight
+    is learned from them.
 
     Args:
         clips: with labels; a task whose labels are missing altogether is left out.
         config: how.
         seed: of everything that is drawn.
         progress: called after every epoch.
+        held_out: [n] the clips of videos that are held out; where they have no label, and when not given, videos are drawn from
+            the others.
 
     Raises:
-        ValueError: there is nothing to learn, or nothing to hold out.
+        ValueError: there is nothing to learn, or nothing to hold out, or what was learned is no number.
     """
     rng = np.random.default_rng(seed)
     shape = _shape(clips, config)
-    clips = clips.take(_labelled(clips, shape))
-    held_out = clips.side(_HELD_OUT_VIDEOS, rng)
-    learned, judged = clips.take(~held_out), clips.take(held_out)
-    scale = scale_of(learned.features)
+    labelled = _labelled(clips, shape)
+    clips, given = clips.take(labelled), None if held_out is None else held_out[labelled]
+    judges = _drawn(clips, shape, rng) if given is None or not given.any() else given
+    learned, judged = clips.take(~judges), clips.take(judges)
+    _check(clips, learned, shape)
+    scale, variance = scale_of(learned.features), score_variance_of(learned)
     inputs = inputs_of(judged.features, shape.groups, scale)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = SupervisedNetwork(shape)
         training = _Training(network, shape, scale, config, learned)
-        quality = training.run(rng, lambda: quality_of(outputs_of(network, shape, inputs), judged), progress)
-    reliability = fit_reliability(outputs_of(network, shape, inputs), judged)
+        quality = training.run(rng, lambda: quality_of(outputs_of(network, shape, inputs), judged, variance), progress)
+    outputs = outputs_of(network, shape, inputs)
+    _check_finite(
+        [
+            *scale,
+            *(values.numpy() for values in network.state_dict().values()),
+            *(values for values in outputs if values is not None),
+        ]
+    )
+    reliability = fit_reliability(outputs, judged)
     return SupervisedModel(network, shape, clips.tag_names, tuple(clips.groups), scale, reliability, quality)
 
 
@@ -83,19 +102,25 @@ def with_cross_fitted_reliability(
 ) -> SupervisedModel:
     """Return the model with its reliability measured on all videos, each judged by a model that did not learn from it.
 
-    A few held-out videos say little: what is wrong with one clip of a video is wrong with the next.
+    A few held-out videos say little: what is wrong with one clip of a video is wrong with the next. A fold is passed over that
+    leaves a task of the model too few labels; of a task that no fold could judge, the reliability stays as it is.
     """
     rng, clips = np.random.default_rng(seed), clips.take(_labelled(clips, model.shape))
+    config = replace(config, score_head=model.shape.score_head, tag_head=model.shape.tag_head)
     videos = rng.permutation(np.unique(clips.video))
-    folds = [part for part in np.array_split(videos, _FOLDS) if len(part)]
     judged, outputs = [], []
-    for fold in folds:
+    for fold in np.array_split(videos, _FOLDS):
         within = np.isin(clips.video, fold)
-        if len(np.unique(clips.video[~within])) > 1:
+        if within.any() and all(count >= _LEAST_VIDEOS for count in _videos_of(clips.take(~within), model.shape).values()):
             judged.append(np.flatnonzero(within))
             outputs.append(train(clips.take(~within), config, seed).raw_outputs(clips.features[within]))
+    if not judged:
+        return model
     joined = Outputs(*(None if values[0] is None else np.concatenate(values) for values in zip(*outputs, strict=True)))
-    return replace(model, reliability=fit_reliability(joined, clips.take(np.concatenate(judged))))
+    by = clips.take(np.concatenate(judged))
+    found, before = fit_reliability(joined, by), model.reliability
+    factor = found.sd_factor if by.scored.any() else before.sd_factor
+    return replace(model, reliability=Reliability(factor, found.thresholds if by.tagged.any() else before.thresholds))
 
 
 def _shape(clips: LabelledClips, config: SupervisedConfig) -> SupervisedShape:
@@ -111,11 +136,50 @@ def _shape(clips: LabelledClips, config: SupervisedConfig) -> SupervisedShape:
 
 def _labelled(clips: LabelledClips, shape: SupervisedShape) -> NDArray[np.bool_]:
     """Return which clips have a label that one of the heads learns from, [n]."""
-    nobody = np.zeros(len(clips), np.bool_)
-    labelled = (clips.scored if shape.score_head else nobody) | (clips.tagged if shape.tag_head else nobody)
-    if len(np.unique(clips.video[labelled])) < 2:
-        raise ValueError("all labelled clips are of one video: give at least two, so that one can be held out")
+    labelled: NDArray[np.bool_] = np.any(list(_of_heads(clips, shape).values()), axis=0)
     return labelled
+
+
+def _of_heads(clips: LabelledClips, shape: SupervisedShape) -> dict[str, NDArray[np.bool_]]:
+    """Return which clips have labels of each head's task, [n], by its name."""
+    heads = {"score": (shape.score_head, clips.scored), "tags": (shape.tag_head, clips.tagged)}
+    return {task: labelled for task, (head, labelled) in heads.items() if head}
+
+
+def _videos_of(clips: LabelledClips, shape: SupervisedShape) -> dict[str, int]:
+    """Return how many videos have labels of each head's task, by its name."""
+    return {task: len(np.unique(clips.video[labelled])) for task, labelled in _of_heads(clips, shape).items()}
+
+
+def _drawn(clips: LabelledClips, shape: SupervisedShape, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw videos to hold out, [n]; of those of a task that would have none left, one is left to learn from."""
+    held_out = clips.side(_HELD_OUT_VIDEOS, rng)
+    for labelled in _of_heads(clips, shape).values():
+        if not (labelled & ~held_out).any():
+            held_out = held_out & (clips.video != clips.video[labelled][0])
+    return held_out
+
+
+def _check(clips: LabelledClips, learned: LabelledClips, shape: SupervisedShape) -> None:
+    """Raise an error if a task has too few labels, among all clips and among those that are learned from."""
+    all_, left = _videos_of(clips, shape), _videos_of(learned, shape)
+    for task, count in all_.items():
+        if count < _LEAST_VIDEOS or not left[task]:
+            message = (
+                f"task {task!r}: {count} videos with labels, {left[task]} of them to learn from; at least two are needed, one of "
+                "them to learn from, as the others are held out: label clips of more videos, or leave the task's labels out"
+            )
+            raise ValueError(message)
+
+
+def _check_finite(arrays: Iterable[NDArray[np.float32]]) -> None:
+    """Raise an error if a number of a model, or one that it says, is none."""
+    if not all(bool(np.isfinite(values).all()) for values in arrays):
+        message = (
+            "training came to numbers that are not finite, so there is no model: are there features near the largest numbers "
+            "(3e38)? Bring them to a usual size"
+        )
+        raise ValueError(message)
 
 
 class _Training:

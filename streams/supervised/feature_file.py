@@ -1,8 +1,10 @@
 """Reading files of clips' features, see `schemas.features`: Parquet in batches, NumPy whole."""
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,8 @@ from schemas.features import CATEGORY, CLIP_INDEX, KNOWN, SCORE, SCORE_SD, TAG_N
 from schemas.limits import CLIP_SECONDS, MAX_POSITION_S, MAX_SCORE
 
 _BATCH_CLIPS: Final = 65_536
+_UNREADABLE: Final = (pa.ArrowException, OSError, EOFError, BadZipFile, zlib.error)
+"""What libraries say of a file that is damaged or cut off."""
 _Groups = dict[str, NDArray[np.float32]]
 
 
@@ -47,14 +51,28 @@ def read_rows(path: Path) -> Iterator[ClipRows]:
     if path.suffix not in (".parquet", ".npz"):
         message = f"{path}: features are read from .parquet or .npz files, see `highlights train-supervised --help`"
         raise ConfigurationError(message)
+    if path.is_dir():
+        message = f"{path} is a folder: give a file of clips' features"
+        raise ConfigurationError(message)
     try:
         yield from _read_numpy(path) if path.suffix == ".npz" else _read_parquet(path)
     except FileNotFoundError as error:
         message = f"there is no {path}: give a file of clips' features"
         raise ConfigurationError(message) from error
-    except (pa.ArrowException, pa.ArrowInvalid, ValueError, KeyError) as error:
-        message = f"{path} cannot be read as a file of clips' features: {error}"
+    except PermissionError as error:
+        message = f"{path} may not be read by this user: allow it, or give another file of clips' features"
         raise ConfigurationError(message) from error
+    except _UNREADABLE as error:
+        message = f"{path} cannot be read: {_reason(error)}. Write it again, or put it back from a copy if it is damaged"
+        raise ConfigurationError(message) from error
+    except (ValueError, KeyError) as error:
+        message = f"{path} cannot be read as a file of clips' features: {_reason(error)}"
+        raise ConfigurationError(message) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what was said."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _read_parquet(path: Path) -> Iterator[ClipRows]:
@@ -119,9 +137,8 @@ def _numbers(column: pa.Array) -> NDArray[np.float32]:
 
 
 def _read_numpy(path: Path) -> Iterator[ClipRows]:
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    count = len(arrays[VIDEO_ID])
+    arrays = _arrays(path)
+    count = _count(arrays)
     groups = {name: np.asarray(values, np.float32) for name, values in arrays.items() if name not in KNOWN}
     flat = [name for name, values in groups.items() if values.ndim != 2 or len(values) != count]
     if flat:
@@ -138,6 +155,28 @@ def _read_numpy(path: Path) -> Iterator[ClipRows]:
         _named_tags(arrays, count),
     )
     yield _checked(rows, 0)
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    if not is_zipfile(path):
+        raise BadZipFile("it is not, or no longer, what numpy.savez writes")
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _count(arrays: dict[str, NDArray[Any]]) -> int:
+    """Return the number of clips, if all arrays but the groups of features have as many."""
+    missing = [name for name in (VIDEO_ID, CLIP_INDEX) if name not in arrays]
+    if missing:
+        message = f"array {missing[0]!r} is missing; it has {', '.join(arrays)}"
+        raise ValueError(message)
+    count, tags = arrays[VIDEO_ID].size, arrays[TAG_NAMES].size if TAG_NAMES in arrays else 0
+    shapes = {**dict.fromkeys((VIDEO_ID, CLIP_INDEX, CATEGORY, SCORE, SCORE_SD), (count,)), TAGS: (count, tags)}
+    for name, shape in shapes.items():
+        if name in arrays and arrays[name].shape != shape:
+            message = f"array {name!r} has shape {arrays[name].shape}: of {count} clips and {tags} {TAG_NAMES!r} it has {shape}"
+            raise ValueError(message)
+    return count
 
 
 def _named_tags(arrays: dict[str, NDArray[Any]], count: int) -> list[list[str] | None]:

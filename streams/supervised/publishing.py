@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.errors import ConfigurationError
+from schemas.limits import MAX_SCORE
 from schemas.supervised import SCHEMA_VERSION
 from schemas.topics import SUPERVISED_SCORES
 from scoring.supervised.model import SupervisedModel
@@ -179,7 +180,7 @@ def _clips(rows: ClipRows, model: SupervisedModel) -> list[dict[str, Any]]:
         )
         raise ConfigurationError(message)
     means = np.round(outputs.mean.astype(np.float64), DIGITS)
-    sds = np.maximum(np.round(outputs.sd.astype(np.float64), DIGITS), _LEAST_SD)
+    sds = np.clip(np.round(outputs.sd.astype(np.float64), DIGITS), _LEAST_SD, MAX_SCORE)
     clips: list[dict[str, Any]] = [
         {"clip_index": index, "score_mean": mean, "score_sd": sd}
         for index, mean, sd in zip(rows.clip_index.tolist(), means.tolist(), sds.tolist(), strict=True)

@@ -16,7 +16,9 @@ class ModelManifest(ReleaseManifest):
     vocabulary: dict[str, tuple[str, ...]]
     """Tags by group."""
     counts: dict[str, int]
-    """Clips, videos, and clips with a score and with tags; of the test, too."""
+    """Clips, videos, and clips with a score and with tags; of validation and the test, too."""
+    unseen: tuple[str, ...] = ("test",)
+    """Sides of the videos that no weight was learned from, see `scoring.splits`. Before it was noted, this was the test alone."""
 
 
 def models(folder: Path) -> ReleaseFolder[ModelManifest]:

@@ -25,6 +25,8 @@ from streams.supervised.releases import ModelManifest, models
 
 _CROSS_FITTED_UP_TO: Final = 1_000
 """Videos; of more, those that are held out say enough of how far a model can be trusted."""
+_UNSEEN: Final = (Split.VALIDATION, Split.TEST)
+"""Videos that no weight is learned from."""
 
 
 def train_supervised(
@@ -38,6 +40,9 @@ def train_supervised(
     epoch: Callable[[Progress], None],
 ) -> ModelManifest:
     """Train a model on a file, measure it on the tenth of the videos that it has not seen, and let it hold.
+
+    No weight is learned from another tenth, the videos of validation: they say when to stop, and `highlights retrain --fusion`
+    learns from them how far the model is to be trusted.
 
     Args:
         path: of the file, see `schemas.features`.
@@ -55,9 +60,10 @@ def train_supervised(
     with releases.lock():
         told("reading")
         videos, clips = labelled_clips(read_rows(path), vocabulary)
-        test = (split_of(videos) == Split.TEST)[clips.video]
+        side = split_of(videos)[clips.video]
+        test = side == Split.TEST
         try:
-            model = _train(clips.take(~test), config, seed, told, epoch)
+            model = _train(clips.take(~test), side[~test] == Split.VALIDATION, config, seed, told, epoch)
         except ValueError as error:
             message = f"{path}: {error}"
             raise ConfigurationError(message) from error
@@ -73,7 +79,8 @@ def train_supervised(
             model=model.description(),
             data={path.name: sha256(path.read_bytes()).hexdigest()},
             vocabulary=dict(vocabulary),
-            counts=_counts(clips, test),
+            counts=_counts(clips, side),
+            unseen=tuple(unseen.name.lower() for unseen in _UNSEEN),
         )
         manifest = releases.write_files(manifest, {MODEL: save_tensors(model.tensors())})
         releases.set_current(manifest.release)
@@ -131,10 +138,15 @@ def _tag_matrix(rows: ClipRows, names: tuple[str, ...]) -> NDArray[np.float32]:
 
 
 def _train(
-    clips: LabelledClips, config: SupervisedConfig, seed: int, told: Callable[[str], None], epoch: Callable[[Progress], None]
+    clips: LabelledClips,
+    held_out: NDArray[np.bool_],
+    config: SupervisedConfig,
+    seed: int,
+    told: Callable[[str], None],
+    epoch: Callable[[Progress], None],
 ) -> SupervisedModel:
     told("training")
-    model = train(clips, config, seed, epoch)
+    model = train(clips, config, seed, epoch, held_out)
     if len(np.unique(clips.video)) > _CROSS_FITTED_UP_TO:
         return model
     told("measuring how far it can be trusted")
@@ -146,11 +158,12 @@ def _metrics(model: SupervisedModel, test: LabelledClips) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items() if not np.isnan(value)}
 
 
-def _counts(clips: LabelledClips, test: NDArray[np.bool_]) -> dict[str, int]:
+def _counts(clips: LabelledClips, side: NDArray[np.uint8]) -> dict[str, int]:
     return {
         "clips": len(clips),
         "videos": len(np.unique(clips.video)),
         "scored_clips": int(clips.scored.sum()),
         "tagged_clips": int(clips.tagged.sum()),
-        "test_clips": int(test.sum()),
+        "validation_clips": int((side == Split.VALIDATION).sum()),
+        "test_clips": int((side == Split.TEST).sum()),
     }

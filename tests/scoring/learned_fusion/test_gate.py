@@ -51,4 +51,14 @@ def test_too_few_held_out_pairs_are_no_verdict() -> None:
     """What cannot be judged is refused."""
     few = _PAIRS.take(np.arange(len(_PAIRS.preferred)) < 10)
     verdict = judge_fusion(_GOOD, _FAIR, {"ranker": _FAIR}, few, _VIDEO, seed=0)
-    assert (verdict.accepted, verdict.reason) == (False, "10 held-out pairs of labelled clips are too few: 50 are needed")
+    assert not verdict.accepted
+    assert verdict.reason.startswith("10 held-out pairs of labelled clips of 1 videos are too few: 50 of 3 videos are needed")
+
+
+def test_two_held_out_videos_are_no_verdict() -> None:
+    """However many clips of theirs are labelled: two that agree are nothing rare."""
+    of_two = _PAIRS.take(_VIDEO[_PAIRS.preferred] < 2)
+    verdict = judge_fusion(_GOOD, _FAIR, {"ranker": _FAIR}, of_two, _VIDEO, seed=0)
+    assert len(of_two.preferred) >= 50
+    assert not verdict.accepted
+    assert "of 2 videos are too few" in verdict.reason

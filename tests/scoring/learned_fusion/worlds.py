@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from scoring.fusion import Signals
 from scoring.learned_fusion.fit import fit_fusion
+from scoring.learned_fusion.lesson import Lesson, lesson_of
 from scoring.learned_fusion.live import SIGNALS, signal_table
 from scoring.learned_fusion.model import FusionModel
 from scoring.rates import first_prior
@@ -23,7 +24,12 @@ def labelled_library(clips: int, seed: int) -> tuple[Signals, NDArray[np.float64
     return Signals(np.arange(clips) % 40, sessions, mean, sd, rng.random(clips), ranker, np.full(clips, 1.2)), label
 
 
+def library_lesson(clips: int, seed: int) -> Lesson:
+    """Return what the labels of a library of videos of ten clips teach."""
+    signals, label = labelled_library(clips, seed)
+    return lesson_of(signal_table(signals, first_prior()), label, np.arange(clips) // 10)
+
+
 def learned(seed: int = 0) -> FusionModel:
     """Return a fusion of 2,000 labelled clips."""
-    signals, label = labelled_library(2_000, seed)
-    return fit_fusion(signal_table(signals, first_prior()), label, SIGNALS)
+    return fit_fusion(library_lesson(2_000, seed), SIGNALS)

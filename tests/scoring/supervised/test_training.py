@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
+from scoring.supervised.clips import LabelledClips
 from scoring.supervised.config import SupervisedConfig
 from scoring.supervised.model import SupervisedModel
 from scoring.supervised.network import ScoreHead, TagHead
@@ -82,6 +83,83 @@ def test_clips_of_one_video_have_nothing_to_hold_out() -> None:
     """One video alone is refused with the way out."""
     with pytest.raises(ValueError, match="at least two"):
         train(planted(videos=1), _SMALL, 1)
+
+
+def _tagged_in(videos: list[int]) -> LabelledClips:
+    """Return clips of which only some videos have tags."""
+    clips = planted()
+    tags = np.where(np.isin(clips.video, videos)[:, None], np.nan_to_num(clips.tags), np.float32(np.nan))
+    return replace(clips, tags=tags)
+
+
+def test_a_task_with_labels_of_one_video_is_refused() -> None:
+    """Named, with how many there are; the other task has enough."""
+    with pytest.raises(ValueError, match=r"task 'tags': 1 videos with labels.*at least two"):
+        train(_tagged_in([3]), _SMALL, 1)
+
+
+def test_a_draw_leaves_every_task_something_to_learn_from() -> None:
+    """Two videos have tags, and the same numbers that draw what is held out have chosen them: one is given back."""
+    clips = planted()
+    drawn = np.unique(clips.video[clips.side(0.15, np.random.default_rng(1))])[:2]
+    model = train(_tagged_in(drawn.tolist()), replace(_SMALL, most_epochs=1), 1)
+    assert all(np.isfinite(values).all() for values in model.tensors().values())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_fold_that_leaves_a_task_too_little_is_passed_over(seed: int) -> None:
+    """Two videos of sixty have tags: without one of them a fold's model has another shape, or none."""
+    config, clips = replace(_SMALL, most_epochs=1), _tagged_in([3, 30])
+    before = train(clips, config, seed)
+    model = with_cross_fitted_reliability(before, config, clips, seed)
+    assert all(np.isfinite(values).all() for values in model.tensors().values())
+    assert model.reliability.thresholds.shape == (3,)
+    assert np.array_equal(model.reliability.thresholds, before.reliability.thresholds)
+    assert not np.array_equal(model.reliability.sd_factor, before.reliability.sd_factor)
+
+
+def test_a_model_of_two_videos_keeps_its_reliability() -> None:
+    """Without one there is nothing to learn from, so no fold can be judged."""
+    clips, config = planted(videos=2), replace(_SMALL, most_epochs=1)
+    model = train(clips, config, 1)
+    assert with_cross_fitted_reliability(model, config, clips, 1) is model
+
+
+def test_no_weight_is_learned_from_videos_that_are_held_out() -> None:
+    """Their labels say which epoch is kept, and nothing else."""
+    clips, config = planted(), replace(_SMALL, most_epochs=1)
+    held_out = clips.video % 10 == 0
+    other = replace(clips, score=np.where(held_out, np.clip(clips.score + 0.1, 0, 10), clips.score).astype(np.float32))
+    one, same, drawn = (
+        train(given, config, 1, held_out=out).raw_outputs(_TEST.features).mean
+        for given, out in ((clips, held_out), (other, held_out), (other, None))
+    )
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, drawn)
+
+
+def test_where_held_out_videos_have_no_label_others_are_drawn() -> None:
+    """A model of few videos is trained as well."""
+    clips = planted(videos=6)
+    drawn = train(clips, _SMALL, 1)
+    assert train(clips, _SMALL, 1, held_out=np.zeros(len(clips), np.bool_)).quality == drawn.quality
+
+
+def test_videos_that_are_held_out_are_not_learned_from_for_want_of_others() -> None:
+    """A task whose labels are all held out is refused."""
+    clips = _tagged_in([3, 30])
+    with pytest.raises(ValueError, match="task 'tags': 2 videos with labels, 0 of them to learn from"):
+        train(clips, _SMALL, 1, held_out=np.isin(clips.video, [3, 30, 31]))
+
+
+def test_held_out_scores_that_are_all_alike_say_nothing_of_epochs() -> None:
+    """Against the scores learned from, they explain little; against themselves, a model was worse than any number of tags."""
+    clips = planted()
+    held_out = clips.video % 10 == 0
+    alike = replace(clips, score=np.where(held_out, np.float32(5), clips.score))
+    model = train(alike, _SMALL, 1, held_out=held_out)
+    assert 1 < model.quality < 2
+    assert macro_average_precision(model.outputs(_TEST.features).tags, _TEST) > 0.8
 
 
 def test_settings_are_chosen_by_held_out_videos() -> None:

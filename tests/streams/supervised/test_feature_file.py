@@ -1,5 +1,7 @@
 """Files of clips' features."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,59 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigurationError, match=told):
             list(read_rows(tmp_path / name))
+
+
+def _damaged_page(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[20:40] = bytes(20)
+    path.write_bytes(content)
+
+
+def _cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _locked(path: Path) -> None:
+    path.chmod(0)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npz"])
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (_damaged_page, "cannot be read: .*put it back from a copy"),
+        (_cut_off, "cannot be read: .*put it back from a copy"),
+        (_emptied, "cannot be read: .*put it back from a copy"),
+        (_a_folder, "is a folder: give a file"),
+        (_locked, "may not be read by this user: allow it"),
+    ],
+)
+def test_a_spoilt_file_is_named_with_the_way_out(tmp_path: Path, suffix: str, spoil: Callable[[Path], None], told: str) -> None:
+    """Whichever library says so, and whatever it calls that."""
+    path = _write(tmp_path, video_id=["a"] * 3, clip_index=[0, 1, 2])
+    if suffix == ".npz":
+        np.savez_compressed(tmp_path / "clips.npz", video_id=["a"] * 3, clip_index=[0, 1, 2], visual=np.ones((3, 99)))
+        path = tmp_path / "clips.npz"
+    if spoil is _locked and os.geteuid() == 0:
+        pytest.skip("the system's administrator may read every file")
+    spoil(path)
+    with pytest.raises(ConfigurationError, match=f"{path.name} {told}"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize("arrays", [{"score": np.zeros(2)}, {"tags": np.zeros(3)}, {"video_id": "a"}, {"clip_index": None}])
+def test_arrays_that_do_not_fit_each_other_are_named(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    """As many clips in each, or what is wrong with which."""
+    all_ = {"video_id": ["a"] * 3, "clip_index": [0, 1, 2], "visual": np.ones((3, 2))} | arrays
+    np.savez(tmp_path / "clips.npz", **{name: array for name, array in all_.items() if array is not None})
+    with pytest.raises(ConfigurationError, match=f"array '{next(iter(arrays))}' (has shape|is missing)"):
+        list(read_rows(tmp_path / "clips.npz"))

@@ -1,5 +1,6 @@
 """From clips' rows to messages of whole videos."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +57,13 @@ def test_a_message_is_a_video_with_its_clips_in_order(model: SupervisedModel) ->
     assert [clip.clip_index for clip in outputs["a"].clips] == [1, 2]
     assert {output.model_version for output in outputs.values()} == {"m-1"}
     assert dict(messages(_rows("aab"), "m-1", model, {})) == sent
+
+
+def test_a_spread_beyond_the_contract_is_as_wide_as_it_may_be(model: SupervisedModel) -> None:
+    """One clip of which the model knows nothing does not end a run over a library."""
+    wide = replace(model, reliability=model.reliability._replace(sd_factor=np.array([1e4], np.float32)))
+    sent = dict(messages(_rows("aab"), "m-1", wide, {}))
+    assert {clip.score_sd for value in sent.values() for clip in SupervisedOutput.model_validate_json(value).clips} == {10.0}
 
 
 def test_other_features_than_the_learned_ones_are_refused(model: SupervisedModel) -> None:
