@@ -16,7 +16,8 @@ from streams.settings import Settings
 app = typer.Typer(
     help="Sessions and viewers whose interactions are passed over, as if they had never been: bots, and people who ask to be "
     "forgotten. Example: `highlights exclusions add --viewer 4711 --reason 'erasure request 12'`. Workers compute their state "
-    "anew without them within HIGHLIGHTS_WORKER__EXCLUSIONS_INTERVAL_S and the time that it takes.",
+    "anew without them within HIGHLIGHTS_WORKER__EXCLUSIONS_INTERVAL_S and the time that it takes; where the topic's retention "
+    "has deleted what the state began with, they count no more from then on.",
     no_args_is_help=True,
 )
 

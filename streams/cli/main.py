@@ -196,7 +196,11 @@ def serve() -> None:
 
 @app.command(rich_help_panel=_OPERATE)
 def audit(json: JsonOption = False) -> None:
-    """Compute everything again from the topics, and compare: counts, state, ClickHouse. Exit status 1 on any difference."""
+    """Compute everything again from the topics, and compare: counts, state, ClickHouse. Exit status 1 on any difference.
+
+    Where the topic does not hold any more what a partition's state began with, ClickHouse is compared with the state, and the
+    result says so. Example: `highlights audit --json | jq .differences`
+    """
     from streams import clickhouse
     from streams.audit import audit as run_audit
     from streams.kafka import ensure_topics
