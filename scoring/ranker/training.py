@@ -1,7 +1,7 @@
 """Training: pairs in, out the network that orders best the pairs that it did not learn from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -72,7 +72,8 @@ def train(
     """Train a ranker. On one machine's CPU the same arguments give the same ranker, to the bit.
 
     A tenth of the clips is held out: pairs that touch one decide which epoch is kept and how wide the scores' uncertainty
-    is, and none of them is learned from, nor has a say in which of the others contradict each other. They judge as they are.
+    is, and none of them is learned from. Where pairs are weighted, contradictions are found among all pairs first, those too:
+    these are not what a release is judged by (`scoring.ranker.gate`), and left as they are they stop worse (`docs/learning.md`).
 
     Args:
         dataset: a library with its pairs, and perhaps labels.
@@ -85,7 +86,9 @@ def train(
         TooFewPairsError: no pair is left to learn from or to hold out.
     """
     rng = np.random.default_rng(seed)
-    learned, held_out = _split(dataset, config.weighted, rng)
+    if config.weighted and len(dataset.pairs.preferred):
+        dataset = replace(dataset, pairs=_without_contradictions(dataset.pairs, dataset.library.clips))
+    learned, held_out = _split(dataset, rng)
     scale = scale_of_library(dataset.library)
     columns = len(scale.mean) + 1
     shape = NetworkShape(columns, config.hidden, config.layers, config.dropout)
@@ -104,18 +107,14 @@ def _without_contradictions(pairs: RankedPairs, clips: int) -> RankedPairs:
     return RankedPairs(preferred, other, pairs.confidence * np.abs(sign)).take(sign != 0)
 
 
-def _split(dataset: RankingDataset, weighted: bool, rng: np.random.Generator) -> tuple[RankedPairs, RankedPairs]:
-    """Return the pairs to learn from, without contradictions among them where pairs are weighted, and those held out."""
-    pairs, clips = dataset.pairs, dataset.library.clips
-    of_held_out_clip = rng.random(clips) < _HELD_OUT_CLIPS
+def _split(dataset: RankingDataset, rng: np.random.Generator) -> tuple[RankedPairs, RankedPairs]:
+    pairs = dataset.pairs
+    of_held_out_clip = rng.random(dataset.library.clips) < _HELD_OUT_CLIPS
     held_out = of_held_out_clip[pairs.preferred] | of_held_out_clip[pairs.other]
-    learned = pairs.take(~held_out)
-    if weighted and len(learned.preferred):
-        learned = _without_contradictions(learned, clips)
-    if not len(learned.preferred) or not held_out.any():
+    if held_out.all() or not held_out.any():
         message = f"{len(held_out)} pairs, of which {held_out.sum()} are held out: too few to learn from; build more pairs first"
         raise TooFewPairsError(message)
-    return learned, pairs.take(held_out)
+    return pairs.take(~held_out), pairs.take(held_out)
 
 
 def _fit(

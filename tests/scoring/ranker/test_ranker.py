@@ -255,22 +255,6 @@ def test_progress_is_told_after_every_epoch() -> None:
     assert [step.epoch for step in told] == [1, 2, 3]
 
 
-def test_held_out_pairs_have_no_say_and_judge_as_they_are() -> None:
-    """Turned round, they change nothing of what is learned, and are ordered rightly where they were ordered wrongly."""
-    features, worth = _truth()
-    pairs, library, found = _pairs(worth, 3_000, wrong=0.2), Library(features), []
-    pairs = pairs.take(pairs.preferred != pairs.other)
-    of_held_out_clip = np.random.default_rng(5).random(_CLIPS) < 0.1
-    held_out = of_held_out_clip[pairs.preferred] | of_held_out_clip[pairs.other]
-    ends = np.where(held_out, (pairs.other, pairs.preferred), (pairs.preferred, pairs.other))
-    told: list[Progress] = []
-    for said in (pairs, RankedPairs(*ends, pairs.confidence)):
-        ranker = train(RankingDataset(library, said), replace(_QUICK, most_epochs=1), 5, told.append)
-        found.append({name: value.tolist() for name, value in ranker.network.state_dict().items()})
-    assert found[0] == found[1]
-    assert told[0].held_out_accuracy == pytest.approx(1 - told[1].held_out_accuracy)
-
-
 def test_too_few_pairs_are_refused() -> None:
     """Without a pair to learn from there is no ranker, and the error says what to do."""
     with pytest.raises(ValueError, match="0 pairs"):
