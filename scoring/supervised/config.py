@@ -14,8 +14,8 @@ class SupervisedConfig:
     hidden: int = 256
     latent: int = 32
     dropout: float = 0.5
-    expectation_weight: float = 1.0
-    """Of the distribution's second term: a point of error against a unit of divergence (DLDL-v2)."""
+    expectation_weight: float = 0.0
+    """Of the distribution's second term (DLDL-v2). Beside tags it was rather a loss, see `docs/supervised.md`."""
     correlation_weight: float = 0.1
     """Of the correlation of the tags' two codes."""
     constraint_weight: float = 0.5
