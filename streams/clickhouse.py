@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import clickhouse_connect
@@ -17,6 +17,9 @@ from schemas.errors import ConfigurationError, DeliveryError
 from streams.settings import ClickHouseSettings
 
 log = structlog.get_logger()
+
+_DATABASE: Final = "SELECT 1 FROM system.databases WHERE name = {name:String}"
+_TABLE: Final = "SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = {name:String}"
 
 
 def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> Client:
@@ -35,7 +38,7 @@ def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> C
     try:
         if create_database:
             with _open(settings, "default") as client:
-                if not _has(client, "databases", settings.database):
+                if not _has(client, _DATABASE, settings.database):
                     client.command("CREATE DATABASE IF NOT EXISTS {name:Identifier}", {"name": settings.database})
         return _open(settings, settings.database)
     except ClickHouseError as error:
@@ -58,10 +61,9 @@ def _open(settings: ClickHouseSettings, database: str) -> Client:
     )
 
 
-def _has(client: Client, kind: str, name: str) -> bool:
-    """Return whether there is a database, or a table in this one: IF NOT EXISTS wants the right to make it, too."""
-    here = " AND database = currentDatabase()" if kind == "tables" else ""
-    return bool(client.query(f"SELECT 1 FROM system.{kind} WHERE name = {{name:String}}{here}", {"name": name}).result_rows)
+def _has(client: Client, query: str, name: str) -> bool:
+    """Return whether a query for a name finds it: IF NOT EXISTS wants the right to make it, too."""
+    return bool(client.query(query, {"name": name}).result_rows)
 
 
 def _explained(error: ClickHouseError, settings: ClickHouseSettings) -> Exception:
@@ -122,7 +124,7 @@ def migrate(client: Client) -> list[Migration]:
 
 
 def _apply_missing(client: Client) -> list[Migration]:
-    if not _has(client, "tables", "schema_migrations"):
+    if not _has(client, _TABLE, "schema_migrations"):
         client.command(MIGRATIONS_TABLE)
     done = {row[0] for row in client.query("SELECT number FROM schema_migrations").result_rows}
     missing = [migration for migration in migrations() if migration.number not in done]

@@ -33,7 +33,7 @@ def test_worker_replay_feed_dead_letters_and_audit_work_over(
     system.assert_exact(sent + 1)
     assert feed(system.client, top=1)
     assert [letter.value for letter in dead_letters.read(system.settings)] == ["no event"]
-    assert dead_letters.replay(system.settings) == 1
+    assert dead_letters.replay(system.settings).replayed == 1
 
 
 @pytest.mark.parametrize(
