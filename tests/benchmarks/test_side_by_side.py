@@ -30,7 +30,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Any:
         "--rounds",
         "1",
         "--limit-s",
-        "1",
+        "3",
         "--systems",
         "raw,faust",
         "--out",
