@@ -9,7 +9,7 @@ def fusion(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False) -
 
     Reads `qvhighlights/` below the folder: people's saliency of clips, and a file of scores for each model. A model's score
     counts by its distance from the best clip of the list. Clips of 2 and of 10 seconds; five folds by video for each seed.
-    Five seeds take about two minutes on one core.
+    Five seeds take several minutes on one core.
 
     Example: `highlights evaluate fusion --data DATA --seeds 2`
     """
