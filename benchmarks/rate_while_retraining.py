@@ -9,7 +9,6 @@ is waited for until it has made a release. Which of the two comes first alternat
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import typer
 from benchmarks.worker_rate import CORES, run_workers, take_cores
 from infra.embedded.stack import EmbeddedStack
 from scoring.evaluation.comparison import estimate
-from streams.cli.environment import as_environment, cache_dir, with_endpoints
+from streams.cli.environment import cache_dir, environment_of, with_endpoints
 from streams.cli.up import prepare
 from streams.learning.releases import Releases
 from streams.replay.publish import publish_interactions, publish_supervised
@@ -99,7 +98,7 @@ def _rate(settings: Settings, group: str, total: int) -> float:
 def _trainer(settings: Settings) -> Iterator[psutil.Popen]:
     """Train on the core that is not the worker's, again and again."""
     command = [sys.executable, "-m", "streams.cli", "retrain", "--every", "1s"]
-    env = os.environ | as_environment(settings) | {"OMP_NUM_THREADS": "1"}
+    env = environment_of(settings) | {"OMP_NUM_THREADS": "1"}
     trainer = psutil.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield trainer

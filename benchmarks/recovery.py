@@ -6,7 +6,6 @@ member of the group, which waits for the session timeout of the dead one, and on
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from schemas.interactions import Interaction
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import audit
-from streams.cli.environment import as_environment, cache_dir, with_endpoints
+from streams.cli.environment import cache_dir, environment_of, with_endpoints
 from streams.cli.up import prepare
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
 from streams.recompute import recompute
@@ -90,7 +89,7 @@ def _sizes(settings: Settings, partitions: int) -> dict[str, float]:
 
 
 def _start(settings: Settings, variables: dict[str, str]) -> subprocess.Popen[bytes]:
-    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"} | variables
+    env = environment_of(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"} | variables
     return subprocess.Popen([sys.executable, "-m", "streams.cli", "worker"], env=env, stderr=subprocess.DEVNULL)
 
 

@@ -14,7 +14,6 @@ the others. On two cores they are too many for one core: the rate that was reach
 import asyncio
 import json
 import multiprocessing
-import os
 import subprocess
 import sys
 import tempfile
@@ -37,7 +36,7 @@ from infra.embedded.stack import EmbeddedStack
 from schemas.interactions import Interaction
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
-from streams.cli.environment import as_environment, cache_dir, with_endpoints
+from streams.cli.environment import cache_dir, environment_of, with_endpoints
 from streams.cli.up import prepare
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
 from streams.replay.publish import publish_supervised
@@ -124,9 +123,7 @@ def _measure(settings: Settings, client: Client, rate: int, seconds: int, sendin
 
 
 def _start_server(settings: Settings) -> subprocess.Popen[bytes]:
-    env = (
-        os.environ | as_environment(settings) | {"HIGHLIGHTS_SERVING__PORT": str(_PORT), "HIGHLIGHTS_SERVING__METRICS_PORT": "0"}
-    )
+    env = environment_of(settings) | {"HIGHLIGHTS_SERVING__PORT": str(_PORT), "HIGHLIGHTS_SERVING__METRICS_PORT": "0"}
     command = [sys.executable, "-m", "streams.cli", "serve"]
     return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: take_cores(CORES[-1:]))
 

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from infra.embedded.stack import EmbeddedStack
 from streams import clickhouse
-from streams.cli.environment import as_environment, cache_dir, with_endpoints
+from streams.cli.environment import cache_dir, environment_of, with_endpoints
 from streams.cli.up import prepare
 from streams.kafka import CommittedOffsets, ensure_topics
 from streams.replay.publish import publish_interactions, publish_supervised
@@ -105,7 +105,7 @@ def run_workers(settings: Settings, total: int, workers: int = 1, after: int = 1
 
 def start_worker(settings: Settings, core: int, metrics_port: int = 0) -> subprocess.Popen[bytes]:
     """Start a worker on one core."""
-    env = os.environ | as_environment(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": str(metrics_port)}
+    env = environment_of(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": str(metrics_port)}
     command = [sys.executable, "-m", "streams.cli", "worker"]
     return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: take_cores([core]))
 

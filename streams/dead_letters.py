@@ -91,7 +91,8 @@ def replay(settings: Settings) -> Replayed:
             left[source] += 1
         done[message.partition()] = message.offset() + 1
     producer.verify()
-    _note_replayed(settings, done)
+    if done:
+        _note_replayed(settings, done)
     return Replayed(replayed=sent, left=left)
 
 
@@ -100,8 +101,7 @@ def _note_replayed(settings: Settings, done: Mapping[int, int]) -> None:
     topic = topic_name(settings.kafka, DEAD_LETTERS)
     offsets = [TopicPartition(topic, partition, offset) for partition, offset in done.items()]
     with closing(_group(settings)) as consumer, telling("it could not be noted which dead letters were sent again"):
-        if offsets:
-            consumer.commit(offsets=offsets, asynchronous=False)
+        consumer.commit(offsets=offsets, asynchronous=False)
 
 
 def _group(settings: Settings) -> Consumer:

@@ -156,6 +156,10 @@ class LearningSettings(_Group):
         """Return the folder of the releases."""
         return self.releases_dir or data_dir / "releases"
 
+    def models_folder(self, data_dir: Path) -> Path:
+        """Return the folder of the supervised models."""
+        return self.folder(data_dir) / "models"
+
 
 class ServingSettings(_Group):
     """Where the feed's HTTP interface listens, and whom it answers."""

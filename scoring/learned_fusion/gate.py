@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.ranker.dataset import RankedPairs
-from scoring.ranker.gate import LEAST_PAIRS, LEAST_VIDEOS, Accuracy, Comparison, compare
+from scoring.ranker.gate import LEAST_PAIRS, LEAST_VIDEOS, Accuracy, Comparison, compare, ordered_rightly
 
 BUILT_IN_FUSION: Final = "the built-in fusion"
 
@@ -66,8 +66,7 @@ def judge_fusion(
 
 def _share(worth: NDArray[np.float64], pairs: RankedPairs) -> float:
     """Return the share of pairs ordered rightly, by confidence, ties half."""
-    right = (np.sign(worth[pairs.preferred] - worth[pairs.other]) + 1.0) / 2.0
-    return float(np.average(right, weights=pairs.confidence))
+    return float(np.average(ordered_rightly(worth, pairs), weights=pairs.confidence))
 
 
 def _figures(by: Accuracy) -> str:

@@ -11,7 +11,7 @@ Student's t (Hesterberg 2015, "What teachers should know about the bootstrap"). 
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,12 +125,12 @@ def compare(
     asked = Comparison(len(pairs.preferred), videos, int(np.count_nonzero(~np.isfinite(candidate))))
     if asked.pairs < LEAST_PAIRS:
         return asked
-    resampled, right = _Resampled(pairs, video, seed), _right(candidate, pairs)
-    difference = None if current is None else resampled.mean(right - _right(current, pairs), lowest=-1.0)
+    resampled, right = _Resampled(pairs, video, seed), ordered_rightly(candidate, pairs)
+    difference = None if current is None else resampled.mean(right - ordered_rightly(current, pairs), lowest=-1.0)
     return replace(asked, accuracy=resampled.mean(right, lowest=0.0), difference=difference)
 
 
-def _right(scores: NDArray[np.float32], pairs: RankedPairs) -> NDArray[np.float64]:
+def ordered_rightly(scores: NDArray[np.floating[Any]], pairs: RankedPairs) -> NDArray[np.float64]:
     """Return 1 for a pair that is ordered rightly, 0 for one that is not or that has no number, 1/2 for a tie."""
     preferred, other = scores[pairs.preferred], scores[pairs.other]
     right: NDArray[np.float64] = (preferred > other) + (preferred == other) / 2.0

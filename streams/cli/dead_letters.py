@@ -10,12 +10,11 @@ from rich.text import Text
 from schemas.dead_letters import Reason
 from streams import dead_letters
 from streams.cli.environment import load_settings
-from streams.cli.output import console, print_json, printable
+from streams.cli.output import JsonOption, console, print_json, printable
 
 app = typer.Typer(help="Messages that could not be applied: list them, show one, send them again.", no_args_is_help=True)
 
 ReasonOption = Annotated[Reason | None, typer.Option(help="Only letters with this reason.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @app.command("list")

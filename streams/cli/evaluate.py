@@ -18,7 +18,6 @@ app = typer.Typer(
 
 DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the data sets' folders.")]
 SeedsOption = Annotated[int, typer.Option(min=2, help="Seeds, and so repetitions.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 def show(report: Report, json: bool) -> None:

@@ -1,7 +1,7 @@
 """`highlights evaluate fusion`: a fusion learned from labelled clips, beside the best single signal."""
 
-from streams.cli.evaluate import DataOption, JsonOption, SeedsOption, show
-from streams.cli.output import steps
+from streams.cli.evaluate import DataOption, SeedsOption, show
+from streams.cli.output import JsonOption, steps
 
 
 def fusion(data: DataOption, seeds: SeedsOption = 5, json: JsonOption = False) -> None:

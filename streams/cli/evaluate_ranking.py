@@ -5,8 +5,8 @@ from pathlib import Path
 
 from schemas.errors import ConfigurationError
 from scoring.evaluation.opinions import ViewerOpinions
-from streams.cli.evaluate import DataOption, JsonOption, SeedsOption, show
-from streams.cli.output import steps
+from streams.cli.evaluate import DataOption, SeedsOption, show
+from streams.cli.output import JsonOption, steps
 
 
 def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) -> None:

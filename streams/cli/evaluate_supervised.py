@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from schemas.errors import ConfigurationError
 from scoring.evaluation.opinions import ViewerOpinions
-from streams.cli.evaluate import DataOption, JsonOption, SeedsOption, show
-from streams.cli.output import steps
+from streams.cli.evaluate import DataOption, SeedsOption, show
+from streams.cli.output import JsonOption, steps
 
 if TYPE_CHECKING:
     from scoring.evaluation.labelled import LabelledSet

@@ -9,7 +9,7 @@ from rich.table import Table
 from schemas.exclusions import Excluded, ExclusionKind
 from streams import exclusions
 from streams.cli.environment import load_settings
-from streams.cli.output import console, print_json
+from streams.cli.output import JsonOption, console, print_json
 from streams.kafka import ensure_topics
 from streams.settings import Settings
 
@@ -23,7 +23,6 @@ app = typer.Typer(
 
 SessionOption = Annotated[list[str], typer.Option("--session", help="A session's id; can be given many times.")]
 ViewerOption = Annotated[list[str], typer.Option("--viewer", help="A viewer's id; can be given many times.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @app.command()

@@ -10,7 +10,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from schemas.errors import ConfigurationError
 from streams import clickhouse
 from streams.cli.environment import load_settings
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import JsonOption, console, errors, print_json
 from streams.export.dataset import DatasetManifest, write
 from streams.export.sources import EARLIEST, LATEST, Source
 from streams.export.sources import clips as clip_source
@@ -29,7 +29,6 @@ SinceOption = Annotated[datetime | None, typer.Option(help="Event time, UTC.")]
 UntilOption = Annotated[datetime | None, typer.Option(help="Event time, UTC; excluded.")]
 LicenceOption = Annotated[str, typer.Option(help="Goes into the card: an SPDX name, or `other`.")]
 VerifyOption = Annotated[bool, typer.Option("--verify", help="Write nothing: check the folder's files, sides and rows.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @app.command("weak-pairs")

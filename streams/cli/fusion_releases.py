@@ -8,6 +8,7 @@ from rich.table import Table
 from schemas.errors import ConfigurationError
 from streams import clickhouse
 from streams.cli.output import console, print_json
+from streams.cli.promotion import let_hold
 from streams.kafka import ensure_topics
 from streams.learning.fusion_releases import FusionManifest, FusionReleases, promote_fusion
 from streams.learning.fusion_topic import BUILT_IN
@@ -52,14 +53,7 @@ def print_list(settings: Settings, json: bool) -> None:
 
 def promote(settings: Settings, release: str, json: bool) -> None:
     """Let a fusion hold, a release or the built-in."""
-    releases = FusionReleases(settings)
-    partitions = ensure_topics(settings.kafka, settings.group)
-    with releases.lock():
-        promote_fusion(settings, partitions, releases, release)
-    if json:
-        print_json({"current": release})
-    else:
-        console.print(f"{release} holds; workers swap to it as they read it")
+    let_hold(settings, FusionReleases(settings), promote_fusion, release, json)
 
 
 def rollback(settings: Settings, json: bool) -> None:

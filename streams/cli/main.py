@@ -34,7 +34,7 @@ from streams.cli import replay as replaying
 from streams.cli import retrain as retraining
 from streams.cli import up as embedded
 from streams.cli.environment import load_settings
-from streams.cli.output import audit_tables, complain, console, explanation_table, feed_table, print_json
+from streams.cli.output import JsonOption, audit_tables, complain, console, explanation_table, feed_table, print_json
 
 app = typer.Typer(
     name="highlights",
@@ -49,8 +49,6 @@ app = typer.Typer(
 
 _RUN, _LOOK, _LEARN, _OPERATE = "Run it", "Look at it", "Learn from it", "Keep it right"
 """What people want of it, in the order of the help."""
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 @app.command(rich_help_panel=_RUN)

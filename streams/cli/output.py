@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -15,6 +16,8 @@ from rich.text import Text
 
 from schemas.clickhouse import HighlightRow
 from streams.audit import Audit
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 _WIDTH_OF_A_FILE = 140
 

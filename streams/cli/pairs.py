@@ -1,17 +1,11 @@
 """`highlights pairs`: weak pairs of what the workers know, for a topic and ClickHouse."""
 
-from typing import Annotated
-
-import typer
-
 from streams import clickhouse
 from streams.cli.environment import load_settings
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import JsonOption, console, errors, print_json
 from streams.cli.schedule import EveryOption, give_way, period_of, repeat
 from streams.kafka import ensure_topics
 from streams.settings import Settings
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 def pairs(every: EveryOption = "", json: JsonOption = False) -> None:

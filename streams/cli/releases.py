@@ -11,8 +11,8 @@ from rich.table import Table
 from schemas.errors import ConfigurationError
 from streams.cli import fusion_releases
 from streams.cli.environment import load_settings
-from streams.cli.output import console, print_json
-from streams.kafka import ensure_topics
+from streams.cli.output import JsonOption, console, print_json
+from streams.cli.promotion import let_hold
 from streams.learning.releases import Manifest, Releases
 from streams.settings import Settings
 
@@ -21,8 +21,6 @@ app = typer.Typer(
     "`highlights releases rollback`. Workers swap to a release whole, and rows in ClickHouse name it.",
     no_args_is_help=True,
 )
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
 
 class Kind(StrEnum):
@@ -103,14 +101,7 @@ def rollback(kind: KindOption = Kind.RANKER, json: JsonOption = False) -> None:
 def _promote(settings: Settings, release: str, json: bool) -> None:
     from streams.learning.promote import promote as promote_release
 
-    releases = releases_of(settings)
-    partitions = ensure_topics(settings.kafka, settings.group)
-    with releases.lock():
-        promote_release(settings, partitions, releases, release)
-    if json:
-        print_json({"current": release})
-    else:
-        console.print(f"{release} holds; workers swap to it as they read it")
+    let_hold(settings, releases_of(settings), promote_release, release, json)
 
 
 def releases_of(settings: Settings) -> Releases:

@@ -13,7 +13,7 @@ from schemas.errors import ConfigurationError, HighlightsError
 from streams import clickhouse, metrics, tracing
 from streams.cli import fusion_releases
 from streams.cli.environment import load_settings
-from streams.cli.output import console, errors, print_json
+from streams.cli.output import JsonOption, console, errors, print_json
 from streams.cli.releases import brief, interval, releases_of
 from streams.cli.schedule import EveryOption, give_way, period_of, repeat
 from streams.kafka import ensure_topics
@@ -23,7 +23,6 @@ from streams.metrics import Process
 from streams.metrics_endpoint import serve_metrics
 from streams.settings import Settings
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed and the same state make the same release.")]
 
 

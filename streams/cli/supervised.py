@@ -10,7 +10,6 @@ from schemas.vocabulary import read_vocabulary
 from streams.cli.environment import load_settings
 from streams.cli.output import console, errors, print_json
 from streams.kafka import ensure_topics
-from streams.settings import Settings
 
 if TYPE_CHECKING:
     from scoring.supervised.training import Progress as Epoch
@@ -40,6 +39,7 @@ def train_supervised(
     from streams.supervised.training import train_supervised as train
 
     settings, known = load_settings(), read_vocabulary(vocabulary)
+    folder = out or settings.learning.models_folder(settings.data_dir)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=errors, transient=True
     ) as bar:
@@ -49,13 +49,13 @@ def train_supervised(
             bar.update(task, completed=progress.epoch, description=f"training, held-out quality {progress.quality:.3f}")
 
         manifest = train(
-            file, out or _folder(settings), known, SupervisedConfig(most_epochs=epochs), seed,
+            file, folder, known, SupervisedConfig(most_epochs=epochs), seed,
             told=lambda step: bar.update(task, description=step), epoch=epoch,
         )  # fmt: skip
     if json:
         print_json(manifest.model_dump())
     else:
-        _show(manifest, out or _folder(settings))
+        _show(manifest, folder)
 
 
 def score(
@@ -79,7 +79,7 @@ def score(
     from streams.supervised.publishing import load_model, publish_scores
 
     settings, people = load_settings(), read_cast(cast) if cast else {}
-    name, model = load_model(models or _folder(settings), release or None)
+    name, model = load_model(models or settings.learning.models_folder(settings.data_dir), release or None)
     partitions = ensure_topics(settings.kafka, settings.group)
     with Progress(TextColumn("scoring"), TextColumn("{task.completed:,} clips"), TimeElapsedColumn(), console=errors) as bar:
         task = bar.add_task("", total=None)
@@ -117,10 +117,6 @@ def cast(
             f"{done.videos:,} videos of the table have scores, {done.unchanged:,} of them had these people already; "
             f"{done.unknown:,} have none: score them first"
         )
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.learning.folder(settings.data_dir) / "models"
 
 
 def _show(manifest: "ModelManifest", folder: Path) -> None:

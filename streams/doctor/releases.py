@@ -15,10 +15,10 @@ from streams.supervised.releases import models
 
 def check_releases(settings: Settings) -> Iterator[Finding]:
     """Yield what there is to say of the ranker, of the fusion and of the supervised model that hold."""
-    folder = settings.learning.folder(settings.data_dir)
-    yield _holds("ranker", Releases(folder), "highlights retrain", "highlights releases promote")
+    learning, data_dir = settings.learning, settings.data_dir
+    yield _holds("ranker", Releases(learning.folder(data_dir)), "highlights retrain", "highlights releases promote")
     yield _fusion(FusionReleases(settings), "highlights retrain --fusion --labels FILE")
-    yield _holds("supervised model", models(folder / "models"), "highlights train-supervised FILE")
+    yield _holds("supervised model", models(learning.models_folder(data_dir)), "highlights train-supervised FILE")
 
 
 def _fusion(releases: FusionReleases, make: str) -> Finding:

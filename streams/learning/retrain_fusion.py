@@ -123,7 +123,7 @@ def learn_fusion(
 
 def _trained_on_validation(settings: Settings) -> set[str]:
     """Return the supervised models that have learned from the videos of validation, as they did once."""
-    releases = models(settings.learning.folder(settings.data_dir) / "models")
+    releases = models(settings.learning.models_folder(settings.data_dir))
     return {manifest.release for manifest in releases.manifests() if Split.VALIDATION.name.lower() not in manifest.unseen}
 
 

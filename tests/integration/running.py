@@ -1,6 +1,5 @@
 """A system under test: worker processes over real servers, and ways to feed and watch them."""
 
-import os
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import Audit, audit
-from streams.cli.environment import as_environment
+from streams.cli.environment import environment_of
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
@@ -63,7 +62,7 @@ class System:
         """Start a process that stays, with settings of its own."""
         with (self._folder / f"worker-{next(self._numbers)}.log").open("wb") as log:
             command = [sys.executable, "-m", module, *arguments]
-            env = os.environ | as_environment(self.settings) | variables
+            env = environment_of(self.settings) | variables
             worker = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         self._workers.append(worker)
         return worker
@@ -75,7 +74,7 @@ class System:
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `highlights` to its end, with settings of its own."""
-        command, env = [sys.executable, "-m", "streams.cli", *arguments], os.environ | as_environment(self.settings) | variables
+        command, env = [sys.executable, "-m", "streams.cli", *arguments], environment_of(self.settings) | variables
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
 
     def kill_all(self) -> None:

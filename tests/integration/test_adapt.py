@@ -1,6 +1,5 @@
 """Other systems' events become interactions: from a file, and from a topic, whatever happens to the forwarder."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from schemas.topics import INTERACTIONS
 from streams import dead_letters
 from streams.adapters.adapter import Adapter, EventSource
 from streams.adapters.forward import Forwarder
-from streams.cli.environment import as_environment
+from streams.cli.environment import environment_of
 from streams.cli.replay import Request, Source, replay
 from streams.kafka import VerifiedProducer, connection, partitions_of, topic_name
 from streams.reading import read
@@ -86,7 +85,7 @@ def start_adapting(system: System, player_events: str, tmp_path: Path) -> Iterat
     def start() -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "streams.cli", "adapt", "--source", "segment", "--from", player_events, "--json"]
         with (tmp_path / f"adapt-{len(started)}.log").open("wb") as log:
-            started.append(subprocess.Popen(command, env=os.environ | as_environment(system.settings), stdout=log, stderr=log))
+            started.append(subprocess.Popen(command, env=environment_of(system.settings), stdout=log, stderr=log))
         return started[-1]
 
     yield start

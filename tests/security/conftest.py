@@ -1,6 +1,5 @@
 """Secured servers for all tests of this folder; each test has topics, a group and a database of its own."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.embedded.clickhouse import EmbeddedClickHouse
-from streams.cli.environment import as_environment
+from streams.cli.environment import environment_of
 from streams.settings import ClickHouseSettings, KafkaSettings, Settings, WorkerSettings
 from tests.integration.running import System
 from tests.security.secured import CLICKHOUSE_PASSWORD, HASH_SECRET, KAFKA_PASSWORD, USER, Certificates, SecuredKafka, TlsProxy
@@ -98,7 +97,7 @@ def highlights() -> Highlights:
 
     def run(settings: Settings, *arguments: str, text: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "streams.cli", *arguments]
-        env = os.environ | as_environment(settings) | variables
+        env = environment_of(settings) | variables
         return subprocess.run(command, env=env, input=text, capture_output=True, text=True, timeout=120, check=False)
 
     return run
