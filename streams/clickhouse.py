@@ -10,11 +10,12 @@ import pyarrow as pa
 import structlog
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.httputil import default_pool_manager
 from urllib3.exceptions import HTTPError
 
 from schemas.clickhouse import CLIP_SCORES, MIGRATIONS_TABLE, Migration, migrations
 from schemas.errors import ConfigurationError, DeliveryError
-from streams.settings import ClickHouseSettings
+from streams.settings import ClickHouseSettings, is_loopback
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ def connect(settings: ClickHouseSettings, *, create_database: bool = False) -> C
 
 def _open(settings: ClickHouseSettings, database: str) -> Client:
     address = urlsplit(settings.url or "")
+    is_direct = address.scheme == "http" and is_loopback(address.hostname or "")
     return clickhouse_connect.get_client(
         interface=address.scheme,
         host=address.hostname,
@@ -58,6 +60,8 @@ def _open(settings: ClickHouseSettings, database: str) -> Client:
         send_receive_timeout=int(settings.timeout_s),
         autogenerate_session_id=False,
         ca_cert=str(settings.ca_file) if settings.ca_file else None,
+        # Else a proxy of the environment, which knows nothing of this machine's own ports, would be asked.
+        pool_mgr=default_pool_manager() if is_direct else None,
     )
 
 

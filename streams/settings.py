@@ -6,6 +6,7 @@ are the embedded ones that `highlights up` runs.
 
 import re
 import ssl
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -14,6 +15,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FilePath, Sec
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host's name or address means this machine alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _servers(value: str) -> str:
@@ -183,7 +192,7 @@ class ServingSettings(_Group):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
-        if self.host not in ("127.0.0.1", "::1", "localhost") and self.keys_file is None:
+        if not is_loopback(self.host) and self.keys_file is None:
             message = f"host {self.host!r} is open to others: set HIGHLIGHTS_SERVING__KEYS_FILE, or listen on 127.0.0.1"
             raise ValueError(message)
         return self

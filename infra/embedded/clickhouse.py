@@ -7,13 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
-from infra.embedded.process import ChildProcess, EmbeddedServerError, free_port
+from infra.embedded.ports import free_port, wait_until_free
+from infra.embedded.process import ChildProcess, EmbeddedServerError
 
 _HOST = "127.0.0.1"
 _READY_DEADLINE_S = 30.0
 _PROBE_TIMEOUT_S = 1.0
 # A little more than the server itself gives to running queries (ServerLimits.shutdown_s).
 _STOP_GRACE_S = 35.0
+# A proxy of the environment knows nothing of this machine's own ports.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _PASSWORD_VARIABLE = "HIGHLIGHTS_CLICKHOUSE_PASSWORD"
 
 
@@ -22,7 +25,7 @@ class EmbeddedClickHouse:
 
     Args:
         data_dir: Folder of the data and of the server's log; created where missing, kept on stop.
-        port: TCP port on loopback; 0 takes a free one, which stays the same over stop, kill and start.
+        port: TCP port on loopback; 0 takes a free one at the first start, which stays the same over stop, kill and start.
         user: Name of the only user.
         password: Its password; given to the child through its environment. Must not be empty.
         disk_reserve_bytes: Inserts are refused while less is free on the disk; None for the server's default.
@@ -44,7 +47,7 @@ class EmbeddedClickHouse:
             if not value:
                 raise ValueError(f"{name} of the embedded ClickHouse is empty: give it a value")
         self._data_dir = data_dir
-        self._port = port or free_port()
+        self._port = port
         self._user = user
         self._password = password
         self._disk_reserve_bytes = disk_reserve_bytes
@@ -52,12 +55,18 @@ class EmbeddedClickHouse:
 
     @property
     def url(self) -> str:
-        """Address of the HTTP interface, such as "http://127.0.0.1:8123"."""
-        return f"http://{_HOST}:{self._port}"
+        """Address of the HTTP interface, such as "http://127.0.0.1:8123"; see `port`."""
+        return f"http://{_HOST}:{self.port}"
 
     @property
     def port(self) -> int:
-        """TCP port of the HTTP interface."""
+        """TCP port of the HTTP interface.
+
+        Raises:
+            EmbeddedServerError: it is not known before the first start.
+        """
+        if not self._port:
+            raise EmbeddedServerError("the embedded clickhouse has no port yet: start() it first, or give it one")
         return self._port
 
     @property
@@ -78,15 +87,15 @@ class EmbeddedClickHouse:
             EmbeddedServerError: it is not running.
         """
         if self._process is None:
-            raise EmbeddedServerError(f"clickhouse at {self.url} is not running: call start() first")
+            raise EmbeddedServerError("the embedded clickhouse is not running: call start() first")
         return self._process.pid
 
     def start(self) -> None:
         """Start the server and wait until it answers.
 
         Raises:
-            EmbeddedServerError: it is running already, its engine is not installed, or it did not come up: the message
-            holds its last log lines then.
+            EmbeddedServerError: it is running already, another process has its port, its engine is not installed, or it
+            did not come up: the message holds its last log lines then.
         """
         if self._process is not None and self._process.alive:
             raise EmbeddedServerError(f"clickhouse at {self.url} is running already: stop() it first")
@@ -97,6 +106,8 @@ class EmbeddedClickHouse:
             )
             raise EmbeddedServerError(message)
         self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._port = self._port or free_port()
+        wait_until_free(self._port, "--clickhouse-port")
         process = ChildProcess("clickhouse", self._command(), self._data_dir / "server.log", self._environment())
         process.start()
         try:
@@ -137,7 +148,7 @@ class EmbeddedClickHouse:
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=_PROBE_TIMEOUT_S) as response:
+            with _DIRECT.open(f"{self.url}/ping", timeout=_PROBE_TIMEOUT_S) as response:
                 return bool(response.status == 200)
         except OSError:
             return False

@@ -4,9 +4,7 @@ import base64
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +17,11 @@ from confluent_kafka.admin import AdminClient
 from infra.embedded.jars import kafka_jars
 from infra.embedded.java import find_java
 from infra.embedded.kafka_settings import JAVA_OPTIONS, java_environment, server_properties
-from infra.embedded.process import ChildProcess, EmbeddedServerError, free_port
+from infra.embedded.ports import free_port, wait_until_free
+from infra.embedded.process import ChildProcess, EmbeddedServerError
 
 _START_DEADLINE_S: Final = 60.0
 _STOP_GRACE_S: Final = 20.0
-# How long a server whose parent has just been killed may take to let its port go.
-_PORT_DEADLINE_S: Final = 3.0
 _LONGEST_REASON: Final = 800
 
 
@@ -95,7 +92,7 @@ class EmbeddedKafka:
 
     def _launch(self) -> None:
         self._port = self._port or free_port()
-        _wait_until_free(self._port)
+        wait_until_free(self._port, "--kafka-port")
         properties = self._write_properties()
         class_path = os.pathsep.join(map(str, kafka_jars(self._cache_dir)))
         java = [str(find_java()), *JAVA_OPTIONS, f"-Djava.io.tmpdir={self._empty_scratch()}", "-cp", class_path]
@@ -216,22 +213,3 @@ class EmbeddedKafka:
 def _cluster_id() -> str:
     """Return a random identifier in the form that Kafka gives its own: base64url of 16 bytes."""
     return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
-
-
-def _wait_until_free(port: int) -> None:
-    end = time.monotonic() + _PORT_DEADLINE_S
-    while not _is_free(port):
-        if time.monotonic() > end:
-            message = f"port {port} is taken: is `highlights up` running already? Another can be set with --kafka-port"
-            raise EmbeddedServerError(message)
-        time.sleep(0.05)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

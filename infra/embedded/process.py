@@ -3,7 +3,6 @@
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -76,6 +75,8 @@ class ChildProcess:
             started.set_exception(error)
             return
         started.set_result(process)
+        if _prctl is None:
+            return
         try:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:
@@ -95,13 +96,13 @@ class ChildProcess:
             )
 
     def wait_until_ready(self, probe: Callable[[], bool], deadline_s: float) -> None:
-        """Wait until `probe` returns True.
+        """Wait until `probe` returns True, while the process lives: another may answer in its place.
 
         Raises:
             EmbeddedServerError: the process ended, or the time did; it is killed then.
         """
         end = time.monotonic() + deadline_s
-        while not probe():
+        while not (probe() and self.alive):
             if not self.alive:
                 raise EmbeddedServerError(self._failure("ended while it started"))
             if time.monotonic() > end:
@@ -162,10 +163,3 @@ def _die_with_parent(prctl: Callable[[int, int], int], parent: int) -> None:
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the call
         os._exit(1)
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -4,12 +4,11 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from streams.doctor.finding import Finding, bad, doubtful, good
-from streams.settings import Settings
+from streams.settings import Settings, is_loopback
 
 _OLDEST_PYTHON: Final = (3, 11)
 _LEAST_FREE_BYTES, _SCARCE_BYTES = 1 << 30, 5 << 30
@@ -54,7 +53,7 @@ def _settings(settings: Settings, variables: Iterable[str]) -> Iterator[Finding]
 def _exposure(settings: Settings) -> Iterator[Finding]:
     """Yield what others could read or guess, where the servers are on other machines."""
     hosts = [server.strip().rpartition(":")[0] for server in (settings.kafka.bootstrap_servers or "").split(",")]
-    remote = [host for host in hosts if host and not _is_loopback(host)]
+    remote = [host for host in hosts if host and not is_loopback(host)]
     if remote and settings.hash_secret == Settings.model_fields["hash_secret"].default:
         mend = "export HIGHLIGHTS_HASH_SECRET=$(openssl rand -hex 32), keep it, then `highlights worker --rebuild`"
         yield doubtful("settings", "hash secret", "the built-in one, which everybody knows", mend)
@@ -62,13 +61,6 @@ def _exposure(settings: Settings) -> Iterator[Finding]:
         found = f"{settings.kafka.security_protocol} to {remote[0]}: whoever is on the way reads along"
         yield doubtful("settings", "kafka encryption", found, "export HIGHLIGHTS_KAFKA__SECURITY_PROTOCOL=SASL_SSL, or SSL")
     address = urlsplit(settings.clickhouse.url or "")
-    if address.scheme == "http" and not _is_loopback(address.hostname or ""):
+    if address.scheme == "http" and not is_loopback(address.hostname or ""):
         found = f"http to {address.hostname}: whoever is on the way reads the password"
         yield doubtful("settings", "clickhouse encryption", found, "export HIGHLIGHTS_CLICKHOUSE__URL=https://...:8443")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

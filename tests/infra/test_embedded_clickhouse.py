@@ -15,6 +15,8 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from infra.embedded.clickhouse import EmbeddedClickHouse
 from infra.embedded.process import EmbeddedServerError
+from streams import clickhouse
+from streams.settings import ClickHouseSettings
 
 PASSWORD = "not-to-be-seen-anywhere"
 
@@ -106,6 +108,25 @@ def test_starting_twice_is_refused(server: EmbeddedClickHouse) -> None:
     """start() on a running server says so."""
     with pytest.raises(EmbeddedServerError, match="is running already"):
         server.start()
+
+
+def test_a_port_with_another_clickhouse_is_refused(server: EmbeddedClickHouse, tmp_path: Path) -> None:
+    """A ClickHouse that answers at the port already is not taken for the one that is to be started."""
+    second = EmbeddedClickHouse(tmp_path / "second", port=server.port, password=PASSWORD)
+    with pytest.raises(EmbeddedServerError, match=f"port {server.port} is taken.*--clickhouse-port"):
+        second.start()
+    assert connect(server).query("SELECT 1").first_row == (1,)
+
+
+def test_a_proxy_of_the_environment_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Server and client find each other where `http_proxy` names one that does not answer."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with EmbeddedClickHouse(tmp_path / "clickhouse", password=PASSWORD) as server:
+        settings = ClickHouseSettings(url=server.url, user=server.user, password=PASSWORD, database="default")
+        with clickhouse.connect(settings) as client:
+            assert client.query("SELECT 1").first_row == (1,)
 
 
 def test_empty_password_is_refused(tmp_path: Path) -> None:

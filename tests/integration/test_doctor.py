@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 from schemas.topics import EXCLUSIONS, INTERACTIONS, SUPERVISED_SCORES
 from streams.cli.replay import now_ms
 from streams.doctor import examine

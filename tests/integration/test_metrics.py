@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 from streams.metrics import METRICS, Process
 from tests.integration.running import System, eventually
 

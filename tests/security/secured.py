@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechani
 from cryptography.hazmat.primitives import serialization
 
 from infra.embedded.kafka import EmbeddedKafka
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 
 USER = "viewer-of-scores"
 KAFKA_PASSWORD = "sentinel-of-kafka-5b1f"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 from tests.integration.running import eventually
 
 _FAUST_WEB_PORT = 6066

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 from schemas.errors import ConfigurationError
 from streams.cli.environment import load_settings
 from streams.settings import Settings
