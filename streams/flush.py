@@ -106,6 +106,8 @@ class Flusher:
         self._told_again_at = 0.0
         self._lost_at: dict[int, float] = {}
         self._rejoined_at: list[float] = []
+        self._ended_at = time.monotonic()
+        metrics.FLUSH_AGE.set_function(lambda: time.monotonic() - self._ended_at)
         self._is_paused = False
         self._room = asyncio.Event()
         self._room.set()
@@ -120,6 +122,7 @@ class Flusher:
         while not should_stop():
             started = time.monotonic()
             await self.flush()
+            self._ended_at = time.monotonic()
             await self._reclaim()
             await sleep(max(0.01, self._settings.worker.flush_interval_s - (time.monotonic() - started)))
 

@@ -93,6 +93,11 @@ FRESHNESS = _histogram(
     "that no interaction of it waited longer.",
     buckets=_FRESHNESS_BUCKETS_S,
 )
+FLUSH_AGE = _gauge(
+    "highlights_flush_age_seconds",
+    "seconds",
+    "Since the last flush ended well or found nothing to write; it grows while flushes fail and while the worker hangs.",
+)
 FLUSH_SECONDS = _histogram("highlights_flush_seconds", "seconds", "From taking a flush to its commit.", buckets=_FLUSH_BUCKETS_S)
 FLUSH_STEP_SECONDS = _histogram(
     "highlights_flush_step_seconds",

@@ -13,6 +13,7 @@ from clickhouse_connect.driver.client import Client
 from schemas.errors import DeliveryError
 from streams import clickhouse, garbage_collection, logs, tracing
 from streams.app import HighlightsApp, create_app
+from streams.heartbeat import Heartbeat
 from streams.kafka import ensure_topics
 from streams.metrics import Process
 from streams.metrics_endpoint import serve_metrics
@@ -37,11 +38,12 @@ def run_worker(settings: Settings) -> None:
     client = clickhouse.connect(settings.clickhouse, create_database=True)
     clickhouse.migrate(client)
     warm_up(StateKey.of(settings))
-    serve_metrics(Process.WORKER, settings.worker.metrics_host, settings.worker.metrics_port, "WORKER")
+    heartbeat = Heartbeat()
+    serve_metrics(Process.WORKER, settings.worker.metrics_host, settings.worker.metrics_port, "WORKER", is_live=heartbeat.is_live)
     garbage_collection.calm()
     log.info("worker starts", group=settings.group, partitions=partitions, kafka=settings.kafka.bootstrap_servers)
     try:
-        _run(_serve(settings, partitions, client))
+        _run(_serve(settings, partitions, client, heartbeat))
     except KafkaError as error:
         message = f"Kafka at {settings.kafka.bootstrap_servers} does not answer as it should: {error}"
         raise DeliveryError(message) from error
@@ -65,17 +67,19 @@ async def _cancel_what_is_left() -> None:
         await asyncio.wait(tasks, timeout=_LEFTOVERS_TIMEOUT_S)
 
 
-async def _serve(settings: Settings, partitions: int, client: Client) -> None:
+async def _serve(settings: Settings, partitions: int, client: Client, heartbeat: Heartbeat) -> None:
     app = create_app(settings, partitions, client)
     app.finalize()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    beating = asyncio.ensure_future(heartbeat.run())
     await app.start()
     await _first_of(stop.wait(), app.wait_until_stopped())
     log.info("worker stops")
     await app.stop()
+    beating.cancel()
     _raise_crash(app)
     log.info("worker stopped")
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from streams.cli.environment import as_environment
 from streams.cli.main import app
+from streams.metrics_endpoint import LIVE_PATH
 from streams.settings import Settings
 
 FOLDER = Path(__file__).parents[2] / "infra" / "kubernetes"
@@ -172,6 +173,11 @@ def test_the_feed_asks_for_keys() -> None:
     assert env["HIGHLIGHTS_SERVING__KEYS_FILE"] == f"{mount['mountPath']}/{item['path']}"
     ports = {port["name"]: port["containerPort"] for port in FEED["ports"]}
     assert ports == {"http": Settings().serving.port, "metrics": int(env["HIGHLIGHTS_SERVING__METRICS_PORT"] or 0)}
+
+
+def test_a_worker_that_hangs_is_started_again() -> None:
+    """Metrics come from a thread of their own, which answers whatever the worker does: liveness is asked for its event loop."""
+    assert WORKER["livenessProbe"]["httpGet"] == {"path": LIVE_PATH, "port": "metrics"}
 
 
 def test_the_feed_stays_in_service_without_clickhouse() -> None:

@@ -9,7 +9,7 @@ import pytest
 from faust.types import TP
 
 from schemas.errors import FencedError
-from streams import flush
+from streams import flush, metrics
 from streams.flush import Flusher
 from streams.settings import Settings
 from streams.state import Flush
@@ -63,6 +63,26 @@ def test_what_a_rebalance_took_during_a_flush_is_not_told() -> None:
 
 async def _nothing(*_arguments: Any) -> bool:
     return True
+
+
+def test_the_age_of_the_last_flush_grows_while_one_hangs() -> None:
+    """A flush that ends well, or finds nothing to write, is the newest; one that does not end leaves the age to grow."""
+    store = cast("Any", SimpleNamespace(states={}, clips=0))
+    flusher = Flusher(Settings(), store, cast("Any", None), _nothing, cast("Any", _nothing))
+
+    def age() -> float:
+        return next(iter(metrics.FLUSH_AGE.collect())).samples[0].value
+
+    async def run() -> None:
+        flushing = asyncio.ensure_future(flusher.run(lambda: False, lambda _seconds: asyncio.sleep(0.01)))
+        await asyncio.sleep(0.2)
+        assert age() < 0.1
+        async with flusher.paused():
+            await asyncio.sleep(0.2)
+            assert age() > 0.15
+        flushing.cancel()
+
+    asyncio.run(run())
 
 
 class _FencedSinks:
