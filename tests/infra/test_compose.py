@@ -53,9 +53,10 @@ def test_ports_are_on_loopback_by_default(name: str) -> None:
 
 @every_service
 def test_images_are_pinned(name: str) -> None:
-    """An image that is not built here has a tag, and not `latest`."""
+    """An image that is not built here has a tag, and not `latest`; what it fetches when it starts has a version."""
     service = SERVICES[name]
     assert "build" in service or re.search(r":(?!latest$)[^:]+$", service["image"])
+    assert re.fullmatch(r"([\w-]+@[\d.]+,?)*", service.get("environment", {}).get("GF_PLUGINS_PREINSTALL", ""))
 
 
 def test_variables_are_in_the_example_and_the_example_in_use() -> None:
