@@ -4,31 +4,29 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from infra.embedded.stack import EmbeddedStack
 from schemas.errors import DeliveryError
 from streams import clickhouse
 from streams.audit import audit
-from streams.cli.environment import cache_dir, environment_of, with_endpoints
+from streams.cli.apart import system_apart
+from streams.cli.environment import environment_of
 from streams.cli.output import audit_tables, console, explanation_table, feed_table
 from streams.cli.replay import now_ms, progress_bar
 from streams.cli.truth import Agreement, Shown, agreement, agreement_table
-from streams.cli.up import describe, prepare
+from streams.cli.up import describe
 from streams.feed import explain, feed
 from streams.kafka import CommittedOffsets, ensure_topics
 from streams.learning.releases import Releases
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
-from streams.settings import ClickHouseSettings, KafkaSettings, LearningSettings, Settings
+from streams.settings import Settings
 
 _SPAN_MS = 6 * 3_600_000
 _WORKER_START_S = 60.0
@@ -55,21 +53,11 @@ def demo(settings: Settings, *, events: int, videos: int, seed: int, page: bool)
 @contextmanager
 def system(settings: Settings) -> Iterator[tuple[Settings, Client]]:
     """Run Kafka, ClickHouse and a worker in a folder that is removed in the end."""
-    with tempfile.TemporaryDirectory(prefix="highlights-demo-") as folder:
-        settings = apart(settings, Path(folder))
-        console.print("starting Apache Kafka and ClickHouse ...")
-        with EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack:
-            settings = with_endpoints(settings, stack.endpoints)
-            describe(settings)
-            prepare(settings)
-            with clickhouse.connect(settings.clickhouse) as client, _worker(settings):
-                yield settings, client
-
-
-def apart(settings: Settings, folder: Path) -> Settings:
-    """Return settings of a system that shares nothing with any other, whatever the environment names."""
-    own = {"kafka": KafkaSettings(), "clickhouse": ClickHouseSettings(), "learning": LearningSettings(), "data_dir": folder}
-    return settings.model_copy(update=own)
+    console.print("starting Apache Kafka and ClickHouse ...")
+    with system_apart(settings) as own, clickhouse.connect(own.clickhouse) as client:
+        describe(own)
+        with _worker(own):
+            yield own, client
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(terminal: Terminal) -> None:
     assert demo.wait(90) == 130, terminal.said("demo")
     assert len(children) >= 3
     eventually(lambda: not any(child.is_running() for child in children), "the end of all processes")
-    assert not list(terminal.folder.glob("highlights-demo-*"))
+    assert not list(terminal.folder.glob("highlights-apart-*"))
 
 
 def test_help_names_every_command(terminal: Terminal) -> None:
