@@ -6,12 +6,12 @@ with its own exactly-once mode. The table should end at the number of messages; 
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,7 +21,11 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.children import running, wait_until
+from benchmarks.cores import CORES
+from benchmarks.results import JsonOption
 from infra.embedded.kafka import EmbeddedKafka
+from infra.embedded.process import ChildProcess
 from streams.cli.environment import cache_dir
 from streams.reading import read
 from streams.settings import KafkaSettings
@@ -29,10 +33,13 @@ from streams.settings import KafkaSettings
 _TOPIC: Final = "events"
 _KEY: Final = "k"
 _QUIET_S: Final = 20.0
+_DEADLINE_S: Final = 300.0
 _GUARANTEES: Final = ("at_least_once", "exactly_once")
 
+_Start = Callable[[], AbstractContextManager[ChildProcess]]
 
-def worker(servers: str, guarantee: str) -> None:
+
+def application(servers: str, guarantee: str, folder: str) -> None:
     """Run the application."""
     import faust
 
@@ -42,7 +49,7 @@ def worker(servers: str, guarantee: str) -> None:
         topic_partitions=1,
         topic_replication_factor=1,
         web_enabled=False,
-        datadir=tempfile.mkdtemp(),
+        datadir=tempfile.mkdtemp(dir=folder),
         processing_guarantee=guarantee,
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
@@ -60,15 +67,18 @@ def worker(servers: str, guarantee: str) -> None:
 def main(
     events: Annotated[int, typer.Option(min=1_000, help="Messages.")] = 100_000,
     kills: Annotated[int, typer.Option(min=0, help="How often the worker is killed with SIGKILL and started again.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure, and print a table."""
     with (
         tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder,
-        EmbeddedKafka(Path(folder), cache_dir=cache_dir()) as kafka,
+        EmbeddedKafka(Path(folder, "kafka"), cache_dir=cache_dir()) as kafka,
     ):
         _send(kafka.bootstrap_servers, events)
-        results = {guarantee: _counted(kafka.bootstrap_servers, guarantee, events, kills) for guarantee in _GUARANTEES}
+        results = {}
+        for guarantee in _GUARANTEES:
+            start = partial(_running, kafka.bootstrap_servers, guarantee, folder)
+            results[guarantee] = _counted(start, partial(_count, kafka.bootstrap_servers, guarantee), events, kills)
     if as_json:
         print(json.dumps({"messages": events, "kills": kills, "counted": results}, indent=2))
         return
@@ -87,30 +97,36 @@ def _send(servers: str, events: int) -> None:
     producer.flush(60)
 
 
-def _counted(servers: str, guarantee: str, events: int, kills: int) -> int:
+def _counted(start: _Start, count: Callable[[], int], events: int, kills: int) -> int:
     """Return what the table holds in the end."""
     for kill in range(kills):
-        worker = _start(servers, guarantee)
-        _until(lambda goal=events * (kill + 1) // (kills + 1): _count(servers, guarantee) >= goal)
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-    worker = _start(servers, guarantee)
+        goal = events * (kill + 1) // (kills + 1)
+        with start() as worker:
+            wait_until(lambda goal=goal: count() >= goal, f"{goal:,} messages are counted", _DEADLINE_S, worker, pause_s=0.2)
+            worker.kill()
+    with start() as worker:
+        return _when_quiet(worker, count, events)
+
+
+def _when_quiet(worker: ChildProcess, count: Callable[[], int], events: int) -> int:
+    """Return the count that has stood still for long, for longer if it is too low; the worker is killed then."""
     counted, since = -1, time.monotonic()
-    while counted < events or time.monotonic() - since < _QUIET_S:
-        now = _count(servers, guarantee)
+
+    def is_quiet() -> bool:
+        nonlocal counted, since
+        now = count()
         if now != counted:
             counted, since = now, time.monotonic()
-        if time.monotonic() - since > 3 * _QUIET_S:
-            break
-        time.sleep(0.5)
+        return time.monotonic() - since > (_QUIET_S if counted >= events else 3 * _QUIET_S)
+
+    wait_until(is_quiet, "the count stands still", _DEADLINE_S, worker, pause_s=0.5)
     worker.kill()
-    worker.wait()
     return counted
 
 
-def _start(servers: str, guarantee: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "benchmarks.stock_faust_kill", "worker", servers, guarantee]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
+def _running(servers: str, guarantee: str, folder: str) -> AbstractContextManager[ChildProcess]:
+    arguments = ("-m", "benchmarks.stock_faust_kill", "application", servers, guarantee, folder)
+    return running(guarantee, arguments, Path(folder, f"{guarantee}.log"), os.environ, CORES)
 
 
 def _count(servers: str, group: str) -> int:
@@ -128,17 +144,8 @@ def _count(servers: str, group: str) -> int:
     return int(values[-1]) if values else 0
 
 
-def _until(holds: Callable[[], bool], deadline_s: float = 300.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not holds():
-        if time.monotonic() > end:
-            message = f"nothing came within {deadline_s:.0f} s"
-            raise TimeoutError(message)
-        time.sleep(0.2)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] == "worker":
-        worker(*sys.argv[2:])
+    if sys.argv[1:2] == ["application"]:
+        application(*sys.argv[2:])
     else:
         typer.run(main)
