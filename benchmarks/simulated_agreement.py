@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clip_signals import signals_of, statistics_of
+from benchmarks.system import viewers
 from scoring.evaluation.comparison import Estimate, estimate, rho
 from scoring.fusion import Signals, fuse
 from scoring.simulation.library import Library
@@ -21,7 +22,6 @@ SCORES: Final = ("supervised", "behaviour", "fused")
 """Behaviour: the score without what models say."""
 EXPOSURES: Final = (("0", 0, 1), ("1-9", 1, 10), ("10-49", 10, 50), ("50+", 50, np.inf), ("all", 0, np.inf))
 
-_START_MS: Final = 1_790_000_000_000
 _FEWEST_CLIPS: Final = 5
 """Clips that a video needs for a correlation within it."""
 
@@ -64,7 +64,7 @@ def simulated_agreement(events: Sequence[int], seeds: Sequence[int], videos: int
     """
     rows = []
     for count in events:
-        scored = [_score(SimulateSource(seed=seed, events=count, start_ms=_START_MS, videos=videos)) for seed in seeds]
+        scored = [_score(viewers(seed, count, videos)) for seed in seeds]
         for known in (True, False):
             rows += [_row(scored, count, known, name, low, high) for name, low, high in EXPOSURES]
     return rows

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.clip_signals import part_of, signals_of, statistics_of
+from benchmarks.system import START_MS
 from benchmarks.tvsum_audio import AudioSplit, audio_splits
 from schemas.limits import CLIP_SECONDS, MAX_SCORE
 from scoring.evaluation.comparison import Estimate, PairedDifference, estimate, paired_difference, tau
@@ -32,7 +33,6 @@ is what ideal behaviour could tell."""
 FUSED_AGAINST: Final = SCORES[1:3]
 
 _CELLS_OF_A_CLIP: Final = CLIP_SECONDS * 1000 // CELL_MS
-_START_MS: Final = 1_790_000_000_000
 _DURATION_MS: Final = 3_600_000
 
 
@@ -170,7 +170,7 @@ def _audience(dataset: _Dataset, viewers: int, extra: int, seed: int) -> _Audien
     ]
     ids = tuple(video.video_id for video in dataset.videos)
     people = CurveViewers(curves, CELL_MS, extra)
-    batches = simulate_curves(people, _START_MS, _DURATION_MS, np.random.SeedSequence([seed, viewers, extra]))
+    batches = simulate_curves(people, START_MS, _DURATION_MS, np.random.SeedSequence([seed, viewers, extra]))
     statistics = statistics_of(replay_batch(batch, ids) for batch in batches)
     signals, exposures = signals_of(statistics, ids, dataset.first_clip)
     return _Audience(
