@@ -22,6 +22,7 @@ from scoring.extraction.residual_3d import Residual3D, Residual3DNetwork
 from scoring.extraction.vggish import Vggish, VggishNetwork
 from streams.extraction.clips import clips_of
 from streams.extraction.decoding import Video
+from streams.extraction.groups import Group
 
 _RATE, _SAMPLES = 25, 44_100
 
@@ -31,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--video", type=Path)
-    parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--without", action="append", default=[], choices=[group.value for group in Group])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
