@@ -4,28 +4,22 @@ One thing is changed at a time, against the same base, which is measured first a
 The first half of the interactions fills the state, and the second is measured.
 """
 
-import json
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
-from benchmarks.worker_rate import CORES, run_workers, take_cores
-from infra.embedded.stack import EmbeddedStack
-from streams.cli.environment import cache_dir, with_endpoints
-from streams.cli.up import prepare
-from streams.replay.publish import publish_interactions, publish_supervised
+from benchmarks.cores import CORES, OTHERS, take_cores
+from benchmarks.results import JsonOption, OutOption, keep
+from benchmarks.system import fill, viewers
+from benchmarks.worker_rate import run_workers
+from streams.cli.apart import system_apart
 from streams.replay.simulate import SimulateSource
 from streams.replay.source import ReplayBatch
 from streams.settings import KafkaSettings, Settings
 
-_START_MS: Final = 1_790_000_000_000
 _HOT: Final = b"v-everyone"
 _CLIPS_OF_A_VIDEO: Final = 72
 """On average, in simulated libraries."""
@@ -33,10 +27,22 @@ _CLIPS_OF_A_VIDEO: Final = 72
 Change = Callable[[ReplayBatch], ReplayBatch]
 
 
+class Curve(StrEnum):
+    """What is changed along a curve."""
+
+    BASE = "base"
+    CLIPS = "clips"
+    PARTITIONS = "partitions"
+    WORKERS = "workers"
+    MESSAGES = "messages"
+    DUPLICATES = "duplicates"
+    SKEW = "skew"
+
+
 class Variant(NamedTuple):
     """One point of a curve."""
 
-    what: str
+    what: Curve
     value: str
     videos: int = 600
     partitions: int | None = None
@@ -51,6 +57,7 @@ class ChangedSource:
         """Wrap a source."""
         self._source, self._change = source, change
         self.expected_events = source.expected_events
+        self.supervised_messages = source.supervised_messages
 
     def batches(self) -> Iterator[ReplayBatch]:
         """Yield the changed batches."""
@@ -88,59 +95,59 @@ def skewed(batch: ReplayBatch) -> ReplayBatch:
     return ReplayBatch(keys, values, batch.event_times_ms)
 
 
-_BASE: Final = Variant("base", "43 k clips, 4 partitions, 1 worker")
+_BASE: Final = Variant(Curve.BASE, "43 k clips, 4 partitions, 1 worker")
 VARIANTS: Final = (
     _BASE,
-    *(Variant("clips", f"{clips:,}", videos=clips // _CLIPS_OF_A_VIDEO) for clips in (10_000, 100_000, 500_000, 2_000_000)),
-    *(Variant("partitions", str(partitions), partitions=partitions) for partitions in (1, 16)),
-    *(Variant("workers", str(workers), workers=workers) for workers in (2,) if workers <= len(CORES)),
-    *(Variant("message, bytes more", str(size), change=padded(size)) for size in (200, 1_000)),
-    *(Variant("duplicates' share", f"{share:.0%}", change=repeated(share)) for share in (0.2, 0.5)),
-    Variant("skew", "half of the traffic on one video", change=skewed),
+    *(Variant(Curve.CLIPS, f"{clips:,}", videos=clips // _CLIPS_OF_A_VIDEO) for clips in (10_000, 100_000, 500_000, 2_000_000)),
+    *(Variant(Curve.PARTITIONS, str(partitions), partitions=partitions) for partitions in (1, 16)),
+    *(Variant(Curve.WORKERS, str(workers), workers=workers) for workers in (2,) if workers <= len(CORES)),
+    *(Variant(Curve.MESSAGES, f"{size:,} bytes more", change=padded(size)) for size in (200, 1_000)),
+    *(Variant(Curve.DUPLICATES, f"{share:.0%} of all", change=repeated(share)) for share in (0.2, 0.5)),
+    Variant(Curve.SKEW, "half of the traffic on one video", change=skewed),
     _BASE,
 )
+_FIGURES: Final = ("interactions", "clips", "interactions_per_s", "cpu_s_per_million", "memory_mib")
 
 
 def main(
     events: Annotated[int, typer.Option(min=1_000, help="About how many interactions a point.")] = 1_000_000,
-    what: Annotated[str | None, typer.Option(help="One curve alone, by its name.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for growth.json.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    what: Annotated[Curve | None, typer.Option(help="One curve alone.")] = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Measure; print a row for each point."""
-    take_cores(CORES[:-1] or CORES)
+    """Measure; print a row for each point as soon as it is measured."""
+    variants = [one for one in VARIANTS if what in (None, one.what)]
+    if not variants:
+        message = f"--what {what}: that takes two cores, and here is one"
+        raise typer.BadParameter(message)
+    take_cores(OTHERS)
+    if not as_json:
+        _print(("what", "value", *_FIGURES))
     rows: list[dict[str, Any]] = []
-    for variant in track([one for one in VARIANTS if what in (None, one.what)], console=Console(stderr=True)):
+    for variant in variants:
         rows.append(_measure(variant, events))
-        if out is not None:  # after each, for a whole run takes its time
-            out.mkdir(parents=True, exist_ok=True)
-            (out / "growth.json").write_text(json.dumps(rows, indent=2) + "\n")
+        if not as_json:
+            _print(rows[-1].values())
+        text = keep(rows, out, "growth")  # after each, for a whole run takes its time
     if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    table = Table(title=f"about {events:,} interactions a point")
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), justify="left" if name in ("what", "value") else "right")
-    for row in rows:
-        table.add_row(*(value if isinstance(value, str) else f"{value:,.{0 if value >= 100 else 2}f}" for value in row.values()))
-    Console().print(table)
+        print(text)
 
 
 def _measure(variant: Variant, events: int) -> dict[str, Any]:
     """Return the figures of one point, on servers of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder,
-        EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack,
-    ):
-        kafka = KafkaSettings(interactions_partitions=variant.partitions)
-        settings = with_endpoints(Settings(data_dir=Path(folder), kafka=kafka), stack.endpoints)
-        prepare(settings)
-        source = SimulateSource(seed=1, events=events, videos=variant.videos, start_ms=_START_MS)
-        publish_supervised(source.supervised_messages(), settings.kafka)
-        total = publish_interactions(ChangedSource(source, variant.change), settings.kafka)
-        figures = run_workers(settings, total, variant.workers, after=total // 2)
-    shown = ("interactions", "clips", "interactions_per_s", "cpu_s_per_million", "memory_mib")
-    return {"what": variant.what, "value": variant.value} | {name: figures[name] for name in shown}
+    with system_apart(Settings(kafka=KafkaSettings(interactions_partitions=variant.partitions))) as settings:
+        total = fill(settings, ChangedSource(viewers(1, events, variant.videos), variant.change))
+        figures = run_workers(settings, total, workers=variant.workers, after=total // 2).figures
+    return {"what": variant.what, "value": variant.value} | {name: figures[name] for name in _FIGURES}
+
+
+def _print(cells: Iterable[Any]) -> None:
+    what, value, *figures = cells
+    print(f"{what:<12}{value:<34}" + "".join(f"{_shown(figure):>20}" for figure in figures), flush=True)
+
+
+def _shown(figure: str | float) -> str:
+    return figure if isinstance(figure, str) else f"{figure:,.{0 if figure >= 100 else 2}f}"
 
 
 if __name__ == "__main__":

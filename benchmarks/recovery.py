@@ -6,52 +6,40 @@ member of the group, which waits for the session timeout of the dead one, and on
 """
 
 import json
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
-import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.worker_rate import wait_for
-from infra.embedded.stack import EmbeddedStack
+from benchmarks.children import wait_until, worker
+from benchmarks.results import JsonOption
+from benchmarks.system import START_MS, viewers, with_worker
+from benchmarks.worker_rate import DEADLINE_S, wait_for
 from schemas.interactions import Interaction
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import audit
-from streams.cli.environment import cache_dir, environment_of, with_endpoints
-from streams.cli.up import prepare
+from streams.cli.apart import system_apart
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
 from streams.recompute import recompute
 from streams.recovery import read_records
 from streams.replay.publish import publish_interactions
-from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
 
-_START_MS = 1_790_000_000_000
-_LATER_MS = _START_MS + 40 * 86_400_000
-_NAME = {"HIGHLIGHTS_WORKER__GROUP_INSTANCE_ID": "worker-1"}
+_LATER_MS: Final = START_MS + 40 * 86_400_000
+_NAME: Final = "worker-1"
 
 
 def main(
     events: Annotated[int, typer.Option(min=10_000, help="About how many interactions.")] = 3_000_000,
     videos: Annotated[int, typer.Option(min=1)] = 16_000,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure, and print a table."""
-    with (
-        tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder,
-        EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack,
-    ):
-        settings = with_endpoints(Settings(data_dir=Path(folder)), stack.endpoints)
-        prepare(settings)
-        source = SimulateSource(seed=1, events=events, videos=videos, start_ms=_START_MS)
-        result = _measure(settings, publish_interactions(source, settings.kafka))
+    with system_apart(Settings()) as settings:
+        result = _measure(settings, publish_interactions(viewers(1, events, videos), settings.kafka))
     if as_json:
         print(json.dumps(result, indent=2))
         return
@@ -65,9 +53,12 @@ def main(
 
 def _measure(settings: Settings, total: int) -> dict[str, float]:
     partitions = ensure_topics(settings.kafka, settings.group)
-    _killed_after(settings, total, _NAME)
-    static_s = _time_to_first_commit(settings, total, _NAME)
-    new_s = _time_to_first_commit(settings, total + 1, {})
+    named, unnamed = (with_worker(settings, group_instance_id=name) for name in (_NAME, None))
+    with worker(named) as first:
+        wait_for(named, total, [first])
+        first.kill()
+    static_s = _time_to_first_commit(named, total)
+    new_s = _time_to_first_commit(unnamed, total + 1)
     result = {"interactions": float(total)} | _sizes(settings, partitions)
     result |= {"back_as_static_member_s": static_s, "back_as_new_member_s": new_s}
     started, cpu = time.monotonic(), time.process_time()
@@ -88,32 +79,16 @@ def _sizes(settings: Settings, partitions: int) -> dict[str, float]:
     return {"clips": float(clips), "changelog_mib": size / 2**20}
 
 
-def _start(settings: Settings, variables: dict[str, str]) -> subprocess.Popen[bytes]:
-    env = environment_of(settings) | {"HIGHLIGHTS_WORKER__METRICS_PORT": "0"} | variables
-    return subprocess.Popen([sys.executable, "-m", "streams.cli", "worker"], env=env, stderr=subprocess.DEVNULL)
-
-
-def _killed_after(settings: Settings, wanted: int, variables: dict[str, str]) -> None:
-    worker = _start(settings, variables)
-    try:
-        wait_for(settings, wanted, psutil.Process(worker.pid))
-    finally:
-        worker.kill()
-        worker.wait()
-
-
-def _time_to_first_commit(settings: Settings, total: int, variables: dict[str, str]) -> float:
+def _time_to_first_commit(settings: Settings, total: int) -> float:
+    """Return the seconds from a worker's start to its first commit behind so many interactions; then it is killed, too."""
     committed = CommittedOffsets(settings.kafka, settings.group, ensure_topics(settings.kafka, settings.group))
     _send_one(settings, total)
     started = time.monotonic()
-    worker = _start(settings, variables)
-    try:
-        while committed.count() <= total:
-            time.sleep(0.02)
-        return time.monotonic() - started
-    finally:
-        worker.kill()
-        worker.wait()
+    with worker(settings) as back:
+        wait_until(lambda: committed.count() > total, f"interaction {total + 1:,} is committed", DEADLINE_S, back)
+        taken_s = time.monotonic() - started
+        back.kill()
+    return taken_s
 
 
 def _send_one(settings: Settings, number: int) -> None:

@@ -1,8 +1,8 @@
 """This system and what users would take instead, side by side: the same topic, machine and core, in alternating order.
 
 Each round fills Kafka anew; then each system reads the topic from its beginning, on a core of its own where the machine has two,
-until it has read all or its time is over. Our rate counts from the first commit to the last, a peer's from the first event until
-its last row is in ClickHouse. What each does of the job is told by SYSTEMS.
+until it has read all or its time is over. All publish as often. Our rate counts from the first commit to the last, a peer's from
+the first event until its last row is in ClickHouse. What each does of the job is told by SYSTEMS.
 """
 
 import json
@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -19,21 +20,20 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers.assignment import Assignment
-from benchmarks.worker_rate import CORES, run_workers, take_cores
-from infra.embedded.stack import EmbeddedStack
+from benchmarks.cores import CORES, OTHERS, take_cores
+from benchmarks.peers.assignment import FLUSH_S, Assignment
+from benchmarks.results import JsonOption, OutOption, keep
+from benchmarks.system import fill, viewers, with_worker
+from benchmarks.worker_rate import run_workers
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
-from streams.cli.environment import cache_dir, with_endpoints
-from streams.cli.up import prepare
+from streams.cli.apart import system_apart
 from streams.kafka import ensure_topics, topic_name
-from streams.replay.publish import publish_interactions, publish_supervised
-from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
 
-_START_MS: Final = 1_790_000_000_000
 _OURS: Final = "highlights"
-_ENVIRONMENT: Final = Path(".venv-bench")
+_PYTHON_APART: Final = Path(".venv-bench", "bin", "python")
+"""Of the environment that `make bench` makes."""
 _LONGEST_START_S: Final = 45.0
 
 
@@ -84,37 +84,44 @@ def main(
     rounds: Annotated[int, typer.Option(min=1)] = 3,
     limit_s: Annotated[float, typer.Option(min=1, help="Longest time of a peer, from its first event on.")] = 10.0,
     systems: Annotated[str, typer.Option(help="Names joined by commas.")] = ",".join(SYSTEMS),
-    out: Annotated[Path | None, typer.Option(help="Folder for side_by_side.json.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure; print a table of medians, with the range over rounds."""
-    take_cores(CORES[:-1] or CORES)
-    names = systems.split(",")
+    names = checked_names(systems)
+    take_cores(OTHERS)
     engines, measured = zip(*(_round(seed, names, events, videos, limit_s) for seed in range(rounds)), strict=True)
     systems_measured = _summary(names, [row for rows in measured for row in rows])
     result = {"events": events, "rounds": rounds, "kafka_engine": engines[0], "systems": systems_measured}
-    text = json.dumps(result, indent=2)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "side_by_side.json").write_text(text + "\n")
+    text = keep(result, out, "side_by_side")
     if as_json:
         print(text)
     else:
         _show(result)
 
 
+def checked_names(systems: str) -> list[str]:
+    """Return the names of systems, each of which can be run here.
+
+    Raises:
+        BadParameter: one cannot.
+    """
+    names = systems.split(",")
+    if unknown := set(names) - set(SYSTEMS):
+        message = f"--systems {','.join(sorted(unknown))}: choose from {', '.join(SYSTEMS)}"
+        raise typer.BadParameter(message)
+    apart = [name for name in names if SYSTEMS[name].is_installed_apart]
+    if apart and not _PYTHON_APART.exists():
+        message = f"--systems {','.join(apart)}: there is no {_PYTHON_APART} here; `make .venv-bench/.installed` makes it"
+        raise typer.BadParameter(message)
+    return names
+
+
 def _round(seed: int, names: list[str], events: int, videos: int, limit_s: float) -> tuple[str, list[dict[str, Any]]]:
     """Return what ClickHouse's Kafka engine says, and each system's figures; which comes first changes from round to round."""
     turn = seed % len(names)
-    with (
-        tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder,
-        EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack,
-    ):
-        settings = with_endpoints(Settings(data_dir=Path(folder)), stack.endpoints)
-        prepare(settings)
-        source = SimulateSource(seed=seed, events=events, videos=videos, start_ms=_START_MS)
-        publish_supervised(source.supervised_messages(), settings.kafka)
-        total = publish_interactions(source, settings.kafka)
+    with system_apart(with_worker(Settings(), flush_interval_s=FLUSH_S)) as settings:
+        total = fill(settings, viewers(seed, events, videos))
         rows = [{"name": name} | _measured(name, settings, total, limit_s) for name in names[turn:] + names[:turn]]
         return _kafka_engine(settings), rows
 
@@ -122,7 +129,7 @@ def _round(seed: int, names: list[str], events: int, videos: int, limit_s: float
 def _measured(name: str, settings: Settings, total: int, limit_s: float) -> dict[str, Any]:
     """Return a system's figures of one round; where a peer does not come to an end, what it said last."""
     if name == _OURS:
-        figures = run_workers(settings, total)
+        figures = run_workers(settings, total).figures
         cpu_s, rows = figures["cpu_s_per_million"], figures["clips"]
     else:
         try:
@@ -154,7 +161,7 @@ def _run_peer(name: str, settings: Settings, total: int, limit_s: float) -> dict
             password=sink.password.get_secret_value(),
             database=sink.database,
         )
-        python = str(_ENVIRONMENT / "bin" / "python") if system.is_installed_apart else sys.executable
+        python = str(_PYTHON_APART) if system.is_installed_apart else sys.executable
         done = subprocess.run(
             [python, "-m", f"benchmarks.peers.{system.module}"],
             env=os.environ | given.as_environment(),
@@ -162,7 +169,7 @@ def _run_peer(name: str, settings: Settings, total: int, limit_s: float) -> dict
             text=True,
             timeout=limit_s + _LONGEST_START_S,
             check=False,
-            preexec_fn=lambda: take_cores(CORES[-1:]),
+            preexec_fn=partial(take_cores, CORES[-1:]),
         )
         if done.returncode:
             message = f"{system.title} ended with {done.returncode}: {done.stderr[-2000:]}"

@@ -5,13 +5,10 @@ flushes as often as a worker would make them. The floor of a stage is what the s
 once for what is read in a row, gathered from random places for what is applied.
 """
 
-import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -19,23 +16,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from infra.embedded.stack import EmbeddedStack
+from benchmarks.results import JsonOption, OutOption, keep
+from benchmarks.system import viewers
 from schemas.columns import decode
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.chunk_reading import read_chunks
 from streams.chunks import Chunk
-from streams.cli.environment import cache_dir, with_endpoints
-from streams.cli.up import prepare
+from streams.cli.apart import system_apart
 from streams.flush import Sinks
 from streams.kafka import topic_name
 from streams.replay.publish import publish_interactions
-from streams.replay.simulate import SimulateSource
-from streams.settings import Settings
+from streams.settings import KafkaSettings, Settings
 from streams.state import PartitionState
 from streams.state_key import StateKey
 
-_START_MS = 1_790_000_000_000
 _CACHE_LINE = 64
 _LINES_OF_A_CLIP = 4
 """Cache lines that a session new to a clip touches: its count, its two sums, its time and offset, its session's record."""
@@ -69,24 +64,14 @@ def main(
     events: Annotated[int, typer.Option(min=10_000, help="About how many interactions.")] = 2_000_000,
     videos: Annotated[int, typer.Option(min=1)] = 600,
     flush_every: Annotated[int, typer.Option(min=1_000, help="Interactions between two flushes: a second's.")] = 300_000,
-    out: Annotated[Path | None, typer.Option(help="Folder for stages.json.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure the stages one after the other; print a table."""
-    with (
-        tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder,
-        EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack,
-    ):
-        settings = with_endpoints(Settings(data_dir=Path(folder)), stack.endpoints)
-        settings.kafka.interactions_partitions = 1
-        prepare(settings)
-        source = SimulateSource(seed=1, events=events, videos=videos, start_ms=_START_MS)
-        total = publish_interactions(source, settings.kafka)
+    with system_apart(Settings(kafka=KafkaSettings(interactions_partitions=1))) as settings:
+        total = publish_interactions(viewers(1, events, videos), settings.kafka)
         stages = _measure(settings, total, flush_every)
-    text = json.dumps({"interactions": total, "stages": [stage._asdict() for stage in stages]}, indent=2)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "stages.json").write_text(text + "\n")
+    text = keep({"interactions": total, "stages": [stage._asdict() for stage in stages]}, out, "stages")
     if as_json:
         print(text)
     else:
