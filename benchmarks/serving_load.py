@@ -13,47 +13,42 @@ the others. On two cores they are too many for one core: the rate that was reach
 
 import asyncio
 import json
-import multiprocessing
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Annotated, Any
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from typing import Annotated, Any, Final
 
 import aiohttp
 import numpy as np
-import psutil
 import typer
 from clickhouse_connect.driver.client import Client
 
-from benchmarks.freshness import START_MS
-from benchmarks.prepared_batches import prepare as prepare_batches
+from benchmarks.children import command, wait_until, worker
+from benchmarks.cores import CORES, OTHERS, take_cores
+from benchmarks.peers.memory import peak_mib
 from benchmarks.prepared_batches import send_at_rate
-from benchmarks.worker_rate import CORES, start_worker, take_cores
-from infra.embedded.stack import EmbeddedStack
+from benchmarks.results import OutOption, keep
+from benchmarks.sender import Sender, requests_of
+from benchmarks.worker_rate import DEADLINE_S
+from infra.embedded.process import ChildProcess, free_port
 from schemas.interactions import Interaction
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
-from streams.cli.environment import cache_dir, environment_of, with_endpoints
-from streams.cli.up import prepare
+from streams.cli.apart import system_apart
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
-from streams.replay.publish import publish_supervised
-from streams.replay.simulate import SimulateSource
 from streams.settings import KafkaSettings, Settings
 
-_SHARED = CORES[:-2] or CORES[:-1] or CORES
+_SHARED: Final = CORES[:-2] or OTHERS
 """Of all but the server and, where there are three cores, the worker."""
 _WORKER_CORE = CORES[-2] if len(CORES) > 2 else CORES[0]
 _CLIPS_PER_VIDEO = 500
-_PORT = 8677
 _FEEDS = ("", "&category=c3", "&per_video=2", "&minimum_evidence=50", "&tag=goal")
 _WATCHED = "watched-by-the-benchmark"
 _PLAYS_PER_S = 2
 _WARM_UP_S = 3
 """Seconds of requests and interactions before what counts: connections are opened, and code runs for the first time."""
-_DEADLINE_S = 240.0
 _SCORES = f"""
 INSERT INTO clip_scores (video_id, clip_index, score, worth, score_low, score_high, behaviour_score, exposures, event_at,
                          source_offset, supervised_offset, version)
@@ -78,74 +73,68 @@ def main(
         int, typer.Option(min=1, help="Sent; a worker with a core of its own applies five times as many.")
     ] = 90_000,
     videos: Annotated[int, typer.Option(min=1, help="Of the worker.")] = 600,
+    out: OutOption = None,
 ) -> None:
     """Measure once; print JSON. Latencies in milliseconds, ages in seconds."""
     take_cores(_SHARED)
-    with tempfile.TemporaryDirectory(prefix="highlights-load-") as folder:
-        stack = EmbeddedStack(Path(folder), cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0)
-        with stack:
-            settings = with_endpoints(Settings(data_dir=Path(folder)), stack.endpoints)
-            prepare(settings)
-            client = clickhouse.connect(settings.clickhouse)
-            client.command(_OUTPUTS, {"count": clips})
-            client.command(_SCORES, {"count": clips})
-            found = _measure(settings, client, requests_per_second, seconds, (interactions_per_second, videos))
+    with system_apart(Settings()) as settings, clickhouse.connect(settings.clickhouse) as client:
+        client.command(_OUTPUTS, {"count": clips})
+        client.command(_SCORES, {"count": clips})
+        found = _measure(settings, client, requests_per_second, seconds, (interactions_per_second, videos))
     asked = {
         "clips_that_stand_still": clips,
         "requests_per_s": requests_per_second,
         "interactions_per_s_asked": interactions_per_second,
     }
-    print(json.dumps({"cores": len(CORES)} | asked | found, indent=2))
+    print(keep({"cores": len(CORES)} | asked | found, out, "serving_load"))
 
 
 def _measure(settings: Settings, client: Client, rate: int, seconds: int, sending: tuple[int, int]) -> dict[str, Any]:
-    processes = multiprocessing.get_context("spawn")
-    go, prepared = processes.Event(), processes.Event()
-    sender = processes.Process(target=_send, args=(settings.kafka, *sending, _WARM_UP_S + seconds, prepared, go))
-    worker, server = start_worker(settings, _WORKER_CORE), _start_server(settings)
-    sender.start()
-    try:
-        while not prepared.wait(1.0):
-            if not sender.is_alive():
-                message = "the sender has ended before it had anything to send; what it said is above"
-                raise RuntimeError(message)
-        found = asyncio.run(_watch(settings, rate, seconds, go))
-        found["server_mib"] = round(psutil.Process(server.pid).memory_info().rss / 2**20)
-    finally:
-        sender.terminate()
-        sender.join()
-        for process in (server, worker):
-            process.terminate()
-            process.wait(60)
+    port = free_port()
+    with ExitStack() as stack:
+        applying = stack.enter_context(worker(settings, cores=[_WORKER_CORE]))
+        server = stack.enter_context(_server(settings, port))
+        sender = stack.enter_context(Sender(_prepared, settings.kafka, *sending, _WARM_UP_S + seconds))
+        children = (applying, server, sender)
+        wait_until(lambda: sender.is_prepared, "the sender is prepared", DEADLINE_S, *children, pause_s=0.2)
+        wait_until(partial(_is_ready, port), "the server is ready", DEADLINE_S, *children, pause_s=0.2)
+        found = asyncio.run(_watch(settings, port, rate, seconds, sender.go))
+        found["server_mib"] = round(peak_mib(server.pid))
     query = "SELECT count() FROM clip_score_history WHERE NOT startsWith(video_id, 'still-')"
     found["rows_published"] = client.query(query).result_rows[0][0]
     return found
 
 
-def _start_server(settings: Settings) -> subprocess.Popen[bytes]:
-    env = environment_of(settings) | {"HIGHLIGHTS_SERVING__PORT": str(_PORT), "HIGHLIGHTS_SERVING__METRICS_PORT": "0"}
-    command = [sys.executable, "-m", "streams.cli", "serve"]
-    return subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: take_cores(CORES[-1:]))
+def _server(settings: Settings, port: int) -> AbstractContextManager[ChildProcess]:
+    variables = {"HIGHLIGHTS_SERVING__PORT": str(port), "HIGHLIGHTS_SERVING__METRICS_PORT": "0"}
+    return command(settings, "server", "serve", cores=CORES[-1:], **variables)
 
 
-async def _watch(settings: Settings, rate: int, seconds: int, go: Any) -> dict[str, Any]:
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:  # it does not listen yet, or says that it is not ready
+        return False
+
+
+async def _watch(settings: Settings, port: int, rate: int, seconds: int, go: Callable[[], None]) -> dict[str, Any]:
     """Let the sender go when the whole way works, load the server for so many seconds, and return the figures."""
     partitions = ensure_topics(settings.kafka, settings.group)
     committed = CommittedOffsets(settings.kafka, settings.group, partitions)
     plays = _Plays(settings.kafka)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as session:
-        await _ready(session)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=aiohttp.TCPConnector(limit=100)) as session:
         await plays.play()
         watching = asyncio.create_task(plays.watch(session))
-        await asyncio.wait_for(plays.seen.wait(), _DEADLINE_S)
-        go.set()
+        await asyncio.wait_for(plays.seen.wait(), DEADLINE_S)
+        go()
         await _load(session, rate, _WARM_UP_S)
         before, began = committed.count(), time.monotonic()
         playing = asyncio.create_task(plays.go_on(seconds))
         latencies = np.array(await _load(session, rate, seconds)) * 1_000
         applied = (committed.count() - before) / (time.monotonic() - began)
         await playing
-        await asyncio.wait_for(plays.all_seen(), _DEADLINE_S)
+        await asyncio.wait_for(plays.all_seen(), DEADLINE_S)
         watching.cancel()
     ages = np.array([plays.seen_at[number] - plays.sent_at[number] for number in range(1, len(plays.sent_at))])
     return {
@@ -196,7 +185,7 @@ class _Plays:
 
     async def watch(self, session: aiohttp.ClientSession) -> None:
         """Follow the feed of the clip's video."""
-        address = f"http://127.0.0.1:{_PORT}/v1/stream?limit=5&video={_WATCHED}"
+        address = f"/v1/stream?limit=5&video={_WATCHED}"
         async with session.get(address, timeout=aiohttp.ClientTimeout(total=None)) as answer:
             async for page in _pages(answer):
                 sessions = max((item["exposures"] for item in page["items"]), default=0)
@@ -216,33 +205,19 @@ async def _pages(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]
             yield json.loads(line.removeprefix(b"data: "))
 
 
-def _send(kafka: KafkaSettings, rate: int, videos: int, seconds: int, prepared: Any, go: Any) -> None:
-    """Send at a rate."""
-    source = SimulateSource(seed=1, events=rate * seconds, videos=videos, start_ms=START_MS)
-    publish_supervised(source.supervised_messages(), kafka)
-    batches = list(prepare_batches(source, kafka))
-    prepared.set()
-    go.wait()
-    asyncio.run(send_at_rate(kafka, topic_name(kafka, INTERACTIONS), batches, rate, lambda _: None))
+def _prepared(kafka: KafkaSettings, rate: int, videos: int, seconds: int) -> Callable[[], None]:
+    """Prepare what is sent at a rate; return what sends it."""
+    requests, topic = requests_of(kafka, rate, seconds, videos), topic_name(kafka, INTERACTIONS)
 
+    def send() -> None:
+        asyncio.run(send_at_rate(kafka, topic, requests, rate, lambda _: None))
 
-async def _ready(session: aiohttp.ClientSession) -> None:
-    end = time.monotonic() + _DEADLINE_S
-    while time.monotonic() < end:
-        try:
-            async with session.get(f"http://127.0.0.1:{_PORT}/health/ready") as answer:
-                if answer.status == 200:
-                    return
-        except aiohttp.ClientError:
-            pass
-        await asyncio.sleep(0.2)
-    message = f"the server is not ready after {_DEADLINE_S:.0f} s"
-    raise TimeoutError(message)
+    return send
 
 
 async def _load(session: aiohttp.ClientSession, rate: int, seconds: int) -> list[float]:
     async def one(number: int, due: float) -> float:
-        address = f"http://127.0.0.1:{_PORT}/v1/highlights?limit=100{_FEEDS[number % len(_FEEDS)]}"
+        address = f"/v1/highlights?limit=100{_FEEDS[number % len(_FEEDS)]}"
         async with session.get(address) as answer:
             answer.raise_for_status()
             await answer.read()
