@@ -2,120 +2,133 @@
 
 One filled topic is applied again and again by new workers (each round a group of its own), each on a core of its own: alone, and
 while `highlights retrain` goes on without a break on the other core, which Kafka, ClickHouse and this script share. The trainer
-learns from the state of a worker that has applied everything before; it stands still while a worker is alone, and in the end it
-is waited for until it has made a release. Which of the two comes first alternates.
+learns from the state of a worker that has applied everything before; it stands still while a worker is alone. Which of the two
+comes first alternates. In the end the training that goes on is waited for: so each has left a release that says when it was, and
+how much of a worker's time was beside one can be told, and what part of a core the trainer had.
 
 `python -m benchmarks.rate_while_retraining --rounds 6`; with fewer than two cores it says nothing.
 """
 
 import json
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
 import psutil
 import typer
 
-from benchmarks.worker_rate import CORES, run_workers, take_cores
-from infra.embedded.stack import EmbeddedStack
+from benchmarks.children import command, wait_until
+from benchmarks.cores import CORES, OTHERS, take_cores
+from benchmarks.results import JsonOption
+from benchmarks.system import fill, viewers, with_worker
+from benchmarks.worker_rate import Run, run_workers
+from infra.embedded.process import ChildProcess
 from scoring.evaluation.comparison import estimate
-from streams.cli.environment import cache_dir, environment_of, with_endpoints
+from streams.cli.apart import system_apart
 from streams.cli.up import prepare
 from streams.learning.releases import Releases
-from streams.replay.publish import publish_interactions, publish_supervised
-from streams.replay.simulate import SimulateSource
 from streams.settings import LearningSettings, Settings
 
-_START_MS = 1_790_000_000_000
-_DEADLINE_S = 300.0
+_LONGEST_TRAINING_S: Final = 600.0
+_ALONE, _BESIDE = "alone", "beside"
+_TRAINER: Final = {"HIGHLIGHTS_LEARNING__METRICS_PORT": "0", "OMP_NUM_THREADS": "1"}
+
+Span = tuple[float, float]
+"""When something began and ended, Unix seconds."""
+
+
+class Rate(NamedTuple):
+    """A worker's rate, and what the trainer did meanwhile."""
+
+    interactions_per_s: float
+    measured: Span
+    trainer_cores: float
+    """CPU seconds of the trainer in each second that was measured."""
 
 
 def main(
     events: Annotated[int, typer.Option(min=10_000, help="About how many interactions.")] = 4_000_000,
     videos: Annotated[int, typer.Option(min=1)] = 600,
     rounds: Annotated[int, typer.Option(min=2, help="Pairs of measurements.")] = 6,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Measure the rounds; print both rates, and their ratio with its interval over rounds."""
-    take_cores(CORES[:-1] or CORES)
-    with tempfile.TemporaryDirectory(prefix="highlights-bench-") as folder:
-        own = Settings(data_dir=Path(folder), learning=LearningSettings(pairs_interval_hours=0))
-        total, found = _measure(own, events, videos, rounds)
-        trained = len(Releases(own.learning.folder(own.data_dir)).manifests())
-    alone, beside = (np.array([of_round[name] for of_round in found]) for name in ("alone", "beside"))
-    ratio = estimate(beside / alone)
-    if as_json:
-        print(json.dumps({"interactions": total, "rounds": found, "releases": trained, "ratio": vars(ratio) if ratio else None}))
-    else:
-        print(f"{total:,} interactions a time, {rounds} rounds, {trained} releases made meanwhile")
-        print(
-            f"alone {alone.mean():,.0f} interactions/s, beside a trainer {beside.mean():,.0f}; ratio {ratio} (95 % over rounds)"
-        )
-
-
-def _measure(own: Settings, events: int, videos: int, rounds: int) -> tuple[int, list[dict[str, float]]]:
-    """Return how many interactions were sent, and the rates of each round."""
-    with EmbeddedStack(own.data_dir, cache_dir=cache_dir(), kafka_port=0, clickhouse_port=0) as stack:
-        settings = with_endpoints(own, stack.endpoints)
-        prepare(settings)
-        source = SimulateSource(seed=1, events=events, videos=videos, start_ms=_START_MS)
-        publish_supervised(source.supervised_messages(), settings.kafka)
-        total = publish_interactions(source, settings.kafka)
+    """Measure the rounds; print both rates, how long a ranker was trained beside, and the ratio with its interval over rounds."""
+    if len(CORES) < 2:
+        raise typer.BadParameter("this takes two cores that can be told apart")
+    take_cores(OTHERS)
+    with system_apart(Settings(learning=LearningSettings(pairs_interval_hours=0))) as settings:
+        total = fill(settings, viewers(1, events, videos))
         run_workers(settings, total)
-        with _trainer(settings) as trainer:
-            found = [_round(settings, number, total, trainer) for number in range(rounds)]
-            _wait_for_release(own, trainer)
-        return total, found
+        releases = Releases(settings.learning.folder(settings.data_dir))
+        with command(settings, "trainer", "retrain", "--every", "1s", cores=OTHERS, **_TRAINER) as trainer:
+            measured = [_round(settings, number, total, trainer) for number in range(rounds)]
+            made = len(releases.manifests())
+            wait_until(lambda: len(releases.manifests()) > made, "one more release", _LONGEST_TRAINING_S, trainer, pause_s=1.0)
+        trainings = [_span(manifest.created_at, manifest.seconds) for manifest in releases.manifests()]
+    found = [_figures(of_round, trainings) for of_round in measured]
+    _show(total, found, made, as_json)
 
 
-def _round(settings: Settings, number: int, total: int, trainer: psutil.Popen) -> dict[str, float]:
-    names = ("alone", "beside") if number % 2 == 0 else ("beside", "alone")
-    rates = {}
+def _round(settings: Settings, number: int, total: int, trainer: ChildProcess) -> dict[str, Rate]:
+    """Return the rates of two new workers, one alone and one beside the trainer; it goes on afterwards."""
+    names = (_ALONE, _BESIDE) if number % 2 == 0 else (_BESIDE, _ALONE)
+    process, rates = psutil.Process(trainer.pid), {}
     for name in names:
-        (trainer.suspend if name == "alone" else trainer.resume)()
-        rates[name] = _rate(settings, f"{settings.group}-{number}-{name}", total)
-        if trainer.poll() is not None:
-            message = f"the trainer ended with {trainer.returncode}: the rate beside it says nothing"
-            raise RuntimeError(message)
-    trainer.resume()
+        own = with_worker(settings, group=f"{settings.worker.group}-{number}-{name}")
+        prepare(own)
+        if name == _ALONE:
+            process.suspend()
+        try:
+            rates[name] = _rate(run_workers(own, total, beside=[trainer]))
+        finally:
+            process.resume()  # one that stands still would not end, either
     return rates
 
 
-def _rate(settings: Settings, group: str, total: int) -> float:
-    """Return the interactions a second of a new worker."""
-    own = settings.model_copy(update={"worker": settings.worker.model_copy(update={"group": group})})
-    prepare(own)
-    return run_workers(own, total)["interactions_per_s"]
+def _rate(run: Run) -> Rate:
+    to_unix_s = time.time() - time.monotonic()
+    measured = (run.first.time_s + to_unix_s, run.last.time_s + to_unix_s)
+    return Rate(run.figures["interactions_per_s"], measured, run.cpu_s[-1] / run.seconds)
 
 
-@contextmanager
-def _trainer(settings: Settings) -> Iterator[psutil.Popen]:
-    """Train on the core that is not the worker's, again and again."""
-    command = [sys.executable, "-m", "streams.cli", "retrain", "--every", "1s"]
-    env = environment_of(settings) | {"OMP_NUM_THREADS": "1"}
-    trainer = psutil.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield trainer
-    finally:
-        if trainer.poll() is None:
-            trainer.resume()  # one that stands still would not end
-            trainer.terminate()
-            trainer.wait(60)
+def _span(created_at: str, seconds: float) -> Span:
+    end = datetime.fromisoformat(created_at).timestamp()
+    return end - seconds, end
 
 
-def _wait_for_release(own: Settings, trainer: psutil.Popen) -> None:
-    end = time.monotonic() + _DEADLINE_S
-    while not Releases(own.learning.folder(own.data_dir)).manifests():
-        if trainer.poll() is not None or time.monotonic() > end:
-            message = "the trainer has made no release: the rate beside it says nothing"
-            raise RuntimeError(message)
-        time.sleep(1)
+def share_within(measured: Span, trainings: Iterable[Span]) -> float:
+    """Return what share of a time lies in trainings, which do not overlap; their ends are told to a second."""
+    begin, end = measured
+    return sum(max(0.0, min(end, last) - max(begin, first)) for first, last in trainings) / (end - begin)
+
+
+def _figures(rates: dict[str, Rate], trainings: list[Span]) -> dict[str, float]:
+    beside = rates[_BESIDE]
+    return {
+        "alone": rates[_ALONE].interactions_per_s,
+        "beside": beside.interactions_per_s,
+        "training_share": share_within(beside.measured, trainings),
+        "trainer_cores": beside.trainer_cores,
+    }
+
+
+def _show(total: int, found: list[dict[str, float]], made: int, as_json: bool) -> None:
+    alone, beside = (np.array([of_round[name] for of_round in found]) for name in (_ALONE, _BESIDE))
+    ratio = estimate(beside / alone)
+    if as_json:
+        waited_for = {"releases_meanwhile": made, "releases_waited_for": 1}
+        print(json.dumps({"interactions": total, "rounds": found, "ratio": vars(ratio) if ratio else None} | waited_for))
+        return
+    print(f"{total:,} interactions a time, {len(found)} rounds, {made} releases made meanwhile, and one waited for in the end")
+    for number, of_round in enumerate(found):
+        share, cores = of_round["training_share"], of_round["trainer_cores"]
+        print(
+            f"round {number}: alone {of_round['alone']:,.0f} interactions/s, beside a trainer {of_round['beside']:,.0f}; "
+            f"{share:.0%} of that time a ranker was being trained, with {cores:.2f} of a core"
+        )
+    print(f"alone {alone.mean():,.0f} interactions/s, beside a trainer {beside.mean():,.0f}; ratio {ratio} (95 % over rounds)")
 
 
 if __name__ == "__main__":
