@@ -152,17 +152,10 @@ class _Marks:
 
 def _send(sender: Sender, marks: _Marks, port: int, seconds: float, applying: Child) -> tuple[_Sent, _Published, _Published]:
     """Let the sender go, and read marks until it has sent all; return what was published before, and by then."""
-    told: list[_Sent] = []
-
-    def is_over() -> bool:
-        marks.read()
-        told.extend(sender.told())
-        return bool(told)
-
     before = _published(port)
     sender.go()
-    wait_until(is_over, "all is sent", _SLOWEST * seconds + DEADLINE_S, applying, sender, pause_s=_POLL_S)
-    return told[0], before, _published(port)
+    sent = sender.result(_SLOWEST * seconds + DEADLINE_S, applying, meanwhile=marks.read)
+    return sent, before, _published(port)
 
 
 def _prepared(kafka: KafkaSettings, rate: float, seconds: float, videos: int) -> Callable[[], _Sent]:

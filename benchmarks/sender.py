@@ -2,16 +2,19 @@
 
 import multiprocessing
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from benchmarks.children import Child, wait_until
 from benchmarks.prepared_batches import PreparedRequest, prepare
 from benchmarks.system import viewers
 from streams.replay.publish import publish_supervised
 from streams.settings import KafkaSettings
 
-_GRACE_S = 10.0
+_GRACE_S: Final = 10.0
+_PAUSE_S: Final = 0.05
 
 
 class Sender:
@@ -56,12 +59,23 @@ class Sender:
         """Have it send."""
         self._go.set()
 
-    def told(self) -> list[Any]:
-        """Return what it has told since it was asked last: one thing, when it has sent everything."""
-        try:
-            return [self._told.get_nowait()]
-        except Empty:
-            return []
+    def result(self, deadline_s: float, *children: Child, meanwhile: Callable[[], Any] = lambda: None) -> Any:
+        """Return what it tells when it has sent everything; until then, something is done again and again.
+
+        Raises:
+            RuntimeError: it has ended, or one of the others that are to run.
+            TimeoutError: the time has.
+        """
+        told = []
+
+        def is_over() -> bool:
+            meanwhile()
+            with suppress(Empty):
+                told.append(self._told.get_nowait())
+            return bool(told)
+
+        wait_until(is_over, "all is sent", deadline_s, self, *children, pause_s=_PAUSE_S)
+        return told[0]
 
 
 def _run(prepared: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...], is_prepared: Any, go: Any, told: Any) -> None:

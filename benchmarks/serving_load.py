@@ -99,6 +99,7 @@ def _measure(settings: Settings, client: Client, rate: int, seconds: int, sendin
         wait_until(lambda: sender.is_prepared, "the sender is prepared", DEADLINE_S, *children, pause_s=0.2)
         wait_until(partial(_is_ready, port), "the server is ready", DEADLINE_S, *children, pause_s=0.2)
         found = asyncio.run(_watch(settings, port, rate, seconds, sender.go))
+        found["interactions_per_s_sent"] = round(sender.result(DEADLINE_S, applying, server))
         found["server_mib"] = round(peak_mib(server.pid))
     query = "SELECT count() FROM clip_score_history WHERE NOT startsWith(video_id, 'still-')"
     found["rows_published"] = client.query(query).result_rows[0][0]
@@ -205,12 +206,13 @@ async def _pages(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]
             yield json.loads(line.removeprefix(b"data: "))
 
 
-def _prepared(kafka: KafkaSettings, rate: int, videos: int, seconds: int) -> Callable[[], None]:
-    """Prepare what is sent at a rate; return what sends it."""
+def _prepared(kafka: KafkaSettings, rate: int, videos: int, seconds: int) -> Callable[[], float]:
+    """Prepare what is sent at a rate; return what sends it, and tells the rate that it reached."""
     requests, topic = requests_of(kafka, rate, seconds, videos), topic_name(kafka, INTERACTIONS)
 
-    def send() -> None:
-        asyncio.run(send_at_rate(kafka, topic, requests, rate, lambda _: None))
+    def send() -> float:
+        took_s = asyncio.run(send_at_rate(kafka, topic, requests, rate, lambda _: None))
+        return sum(request.messages for request in requests) / took_s
 
     return send
 
