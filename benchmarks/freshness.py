@@ -29,7 +29,7 @@ from benchmarks.prepared_batches import send_at_rate
 from benchmarks.results import JsonOption, OutOption, keep
 from benchmarks.sender import Sender, requests_of
 from benchmarks.worker_rate import DEADLINE_S, measure
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 from schemas.clickhouse import CLIP_SCORES
 from schemas.interactions import Interaction
 from schemas.topics import INTERACTIONS

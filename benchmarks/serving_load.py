@@ -32,7 +32,8 @@ from benchmarks.prepared_batches import send_at_rate
 from benchmarks.results import OutOption, keep
 from benchmarks.sender import Sender, requests_of
 from benchmarks.worker_rate import DEADLINE_S
-from infra.embedded.process import ChildProcess, free_port
+from infra.embedded.ports import free_port
+from infra.embedded.process import ChildProcess
 from schemas.interactions import Interaction
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
