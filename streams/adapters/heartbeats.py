@@ -29,7 +29,7 @@ def moments(event: Any) -> Iterator[Moment]:
             raise Unreadable(Reason.INVALID_FIELD, f"et = {event['et']!r:.80}: a stretch cannot end before its start in st")
         yield Moment(Change.WATCHED, *who, end, start)
     if str(optional(event, "final")) == "1":
-        yield Moment(Change.STOPS, *who, ends[-1])
+        yield Moment(Change.ENDS, *who, ends[-1])
 
 
 def _time(event: Any) -> int:

@@ -21,13 +21,17 @@ class Change(Enum):
     PLAYS = auto()
     """It starts to play, or goes on playing, at `at_s`: a heartbeat too."""
     STOPS = auto()
-    """It stands still at `at_s`, or is closed."""
+    """It stands still at `at_s`."""
+    WAITS = auto()
+    """It stands still at `at_s`, waiting for data: perhaps because it is being moved there, of which it has said nothing."""
+    ENDS = auto()
+    """It is at the end, or is closed, at `at_s`."""
     JUMPS = auto()
     """It was moved from `from_s` to `at_s`."""
     LEAVES = auto()
     """It is being moved away from `at_s`."""
     LANDS = auto()
-    """It has been moved to `at_s`."""
+    """It has been moved to `at_s`. Some players say only this of a seek."""
     WATCHED = auto()
     """It has played from `from_s` to `at_s`."""
 
@@ -43,6 +47,8 @@ class Moment(NamedTuple):
     """Unix ms, on the player's clock."""
     at_s: float
     from_s: float | None = None
+    speed: float = 1.0
+    """Seconds of the video in a second, as far as the player says."""
 
 
 class Unreadable(ContractError):

@@ -17,8 +17,8 @@ _CHANGES: Final = {
     "edx.video.played": Change.PLAYS,
     "pause_video": Change.STOPS,
     "edx.video.paused": Change.STOPS,
-    "stop_video": Change.STOPS,
-    "edx.video.stopped": Change.STOPS,
+    "stop_video": Change.ENDS,
+    "edx.video.stopped": Change.ENDS,
     "seek_video": Change.JUMPS,
     "edx.video.position.changed": Change.JUMPS,
 }

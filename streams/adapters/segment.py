@@ -17,9 +17,9 @@ _CHANGES: Final = {
     "Video Playback Paused": Change.STOPS,
     "Video Playback Interrupted": Change.STOPS,
     "Video Playback Buffer Started": Change.STOPS,
-    "Video Playback Completed": Change.STOPS,
-    "Video Playback Exited": Change.STOPS,
-    "Video Content Completed": Change.STOPS,
+    "Video Playback Completed": Change.ENDS,
+    "Video Playback Exited": Change.ENDS,
+    "Video Content Completed": Change.ENDS,
     "Video Playback Seek Started": Change.LEAVES,
     "Video Playback Seek Completed": Change.LANDS,
 }

@@ -15,8 +15,8 @@ _CHANGES: Final = {
     "percent_progress_event": Change.PLAYS,
     "buffer_end_event": Change.PLAYS,
     "pause_event": Change.STOPS,
-    "end_event": Change.STOPS,
-    "buffer_start_event": Change.STOPS,
+    "buffer_start_event": Change.WAITS,
+    "end_event": Change.ENDS,
     "seek_start_event": Change.LEAVES,
     "seek_end_event": Change.LANDS,
 }
@@ -45,7 +45,14 @@ def moments(event: Any) -> Iterator[Moment]:
         identifier(viewer, "user_id") if viewer else None,
         time_ms(event, "derived_tstamp" if optional(event, "derived_tstamp") else "collector_tstamp"),
         position(player, "currentTime"),
+        speed=_speed(player),
     )
+
+
+def _speed(player: Any) -> float:
+    """Return the speed that a player names, normal speed where it names none."""
+    speed = optional(player, "playbackRate")
+    return float(speed) if isinstance(speed, int | float) and speed > 0 else 1.0
 
 
 def _entity(event: Any, name: str) -> Any:

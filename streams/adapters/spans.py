@@ -18,6 +18,8 @@ _FASTEST: Final = 4.0
 """Times normal speed. What would have to play faster was not watched: a jump that nobody told of lies between."""
 _SLACK_S: Final = 2.0
 """Tolerance of positions and clocks."""
+_LONGEST_GUESS_S: Final = 600.0
+"""How long a player that says nothing may be taken to play on: after longer silence it may have slept."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,8 @@ class _Player:
     """Where what plays began; None while it does not play."""
     left_s: float | None = None
     """Where it was moved away from, until it lands."""
+    waits_s: float | None = None
+    """Where it had come to when it began to wait for data, until it says more."""
 
 
 class Spans:
@@ -67,7 +71,7 @@ class Spans:
         player = self._players.pop(key, None) or _Player(offset, moment.time_ms, received_ms)
         made = list(_step(player, moment))
         player.time_ms, player.received_ms = moment.time_ms, received_ms
-        if player.since_s is not None or player.left_s is not None:
+        if (player.since_s, player.left_s, player.waits_s) != (None, None, None):
             self._players[key] = player
         self._newest_ms = max(self._newest_ms, received_ms)
         self._forget()
@@ -85,11 +89,19 @@ def _step(player: _Player, moment: Moment) -> Iterator[Interaction]:
     """Yield what a moment makes, and move the player on."""
     at = moment.at_s
     start = at if moment.from_s is None else moment.from_s
+    waited_s, player.waits_s = player.waits_s, None
     match moment.change:
-        case Change.PLAYS if player.left_s is None:
+        case Change.PLAYS:
             yield from _watched(player, moment, at)
             player.since_s = at
-        case Change.STOPS:
+        case Change.WAITS if player.left_s is None:
+            player.waits_s = _come_to(player, moment)
+            yield from _watched(player, moment, at if player.waits_s is None else player.waits_s)
+            player.since_s = None
+        case Change.STOPS | Change.WAITS:
+            yield from _watched(player, moment, at)
+            player.since_s = None
+        case Change.ENDS:
             yield from _watched(player, moment, at)
             player.since_s = player.left_s = None
         case Change.JUMPS:
@@ -102,6 +114,15 @@ def _step(player: _Player, moment: Moment) -> Iterator[Interaction]:
         case Change.LANDS if player.left_s is not None:
             yield from _interaction(moment, player.left_s, at)
             player.since_s, player.left_s = None if player.since_s is None else at, None
+        case Change.LANDS if waited_s is not None:
+            yield from _interaction(moment, waited_s, at)
+            player.waits_s = at
+        case Change.LANDS if player.since_s is not None:
+            left_s = _come_to(player, moment)
+            if left_s is not None:
+                yield from _watched(player, moment, left_s)
+                yield from _interaction(moment, left_s, at)
+            player.since_s = at
         case Change.WATCHED if player.since_s != at:  # else the same stretch, sent twice
             if player.since_s is not None and abs(start - player.since_s) > _SLACK_S:
                 yield from _interaction(moment, player.since_s, start)
@@ -113,9 +134,25 @@ def _watched(player: _Player, moment: Moment, until_s: float) -> Iterator[Intera
     """Yield what has played up to a moment, if it can have been played in the time."""
     if player.since_s is None or player.left_s is not None:
         return
-    passed_s = (moment.time_ms - player.time_ms) / 1000.0
-    if 0.0 < until_s - player.since_s <= passed_s * _FASTEST + _SLACK_S:
+    if 0.0 < until_s - player.since_s <= _passed_s(player, moment) * _FASTEST + _SLACK_S:
         yield from _interaction(moment, player.since_s, until_s, is_play=True)
+
+
+def _come_to(player: _Player, moment: Moment) -> float | None:
+    """Return where playing has come to, by the time that has passed; None where nothing plays, or nobody can tell.
+
+    It is where the player says that it is now, if that can be: then nobody has moved it.
+    """
+    passed_s = _passed_s(player, moment)
+    if player.since_s is None or not 0.0 <= passed_s <= _LONGEST_GUESS_S:
+        return None
+    come_to_s = player.since_s + passed_s * moment.speed
+    return moment.at_s if abs(moment.at_s - come_to_s) <= _SLACK_S else come_to_s
+
+
+def _passed_s(player: _Player, moment: Moment) -> float:
+    """Return the time since the player's last event, on its own clock."""
+    return (moment.time_ms - player.time_ms) / 1000.0
 
 
 def _interaction(moment: Moment, from_s: float, to_s: float, *, is_play: bool = False) -> Iterator[Interaction]:

@@ -16,7 +16,7 @@ _CHANGES: Final = {
     _VERBS + "paused": Change.STOPS,
     _VERBS + "seeked": Change.JUMPS,
     "http://adlnet.gov/expapi/verbs/completed": Change.PLAYS,
-    "http://adlnet.gov/expapi/verbs/terminated": Change.STOPS,
+    "http://adlnet.gov/expapi/verbs/terminated": Change.ENDS,
 }
 _VIDEO: Final = "https://w3id.org/xapi/video/activity-type/video"
 

@@ -114,6 +114,49 @@ def test_segment_track_calls() -> None:
     assert {(one.video_id, one.session_id, one.viewer_id) for one in made} == {("0129370", "12345", "u-17")}
 
 
+def test_segment_seeks_that_wait_for_data() -> None:
+    """Players wait for data before they land; that ends no seek."""
+    made = _made(
+        EventSource.SEGMENT,
+        *(
+            track(f"Video Playback {name}", second, position, content_asset_id="0129370")
+            for name, second, position in (
+                ("Started", 0, 0),
+                ("Seek Started", 15, 15),
+                ("Buffer Started", 16, 60),
+                ("Buffer Completed", 17, 60),
+                ("Seek Completed", 17, 60),
+                ("Exited", 27, 70),
+            )
+        ),
+    )
+    assert _told(made) == [("play", 0, 15), ("fast_forward", 15, 60), ("play", 60, 70)]
+
+
+def test_snowplow_seeks_that_wait_for_data() -> None:
+    """Waiting for data, pausing and a ping on the way end no seek."""
+    for between in (
+        [enriched("buffer_start_event", 16, 60), enriched("buffer_end_event", 17, 60)],
+        [enriched("pause_event", 16, 15, paused=True), enriched("play_event", 17, 60)],
+        [enriched("ping_event", 16, 60, paused=True), enriched("ping_event", 17, 60)],
+    ):
+        seek = [enriched("seek_start_event", 15, 15), *between, enriched("seek_end_event", 17, 60)]
+        made = _made(EventSource.SNOWPLOW, enriched("play_event", 0, 0), *seek, enriched("end_event", 27, 70))
+        assert _told(made) == [("play", 0, 15), ("fast_forward", 15, 60), ("play", 60, 70)]
+
+
+def test_snowplow_of_the_html5_plugin_says_only_where_a_seek_ended() -> None:
+    """It sends no `seek_start`: where the seek left is worked out from time and speed."""
+    sitting = enriched("play_event", 0, 0), enriched("seek_end_event", 5, 25), enriched("ping_event", 15, 35)
+    assert _told(_made(EventSource.SNOWPLOW, *sitting)) == [("play", 0, 5), ("fast_forward", 5, 25), ("play", 25, 35)]
+    waits = enriched("buffer_start_event", 4, 25), enriched("seek_end_event", 5, 25), enriched("buffer_end_event", 5, 25)
+    seek = [("play", 0, 4), ("fast_forward", 4, 25), ("play", 25, 35)]
+    assert _told(_made(EventSource.SNOWPLOW, sitting[0], *waits, sitting[2])) == seek
+    fast = enriched("seek_end_event", 5, 25)
+    fast["contexts_com_snowplowanalytics_snowplow_media_player_2"][0]["playbackRate"] = 2
+    assert _told(_made(EventSource.SNOWPLOW, sitting[0], fast)) == [("play", 0, 10), ("fast_forward", 10, 25)]
+
+
 def test_snowplow_media_events() -> None:
     """Play, ping, seek in two events, pause; a ping of a player that stands still begins nothing."""
     made = _made(

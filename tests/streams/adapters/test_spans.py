@@ -50,6 +50,61 @@ def test_a_jump_in_two_events_is_one_jump() -> None:
     assert _made(*moments) == [("play", 50, 60), ("rewind", 60, 20), ("play", 20, 25)]
 
 
+def test_a_seek_that_waits_for_data_is_a_seek() -> None:
+    """A player that pauses or waits for data while it is moved has been moved; whether it plays then is what it said last."""
+    left = _moment(Change.PLAYS, 0, 0), _moment(Change.LEAVES, 15, 15)
+    waits, goes_on = _moment(Change.STOPS, 60, 16), _moment(Change.PLAYS, 60, 17)
+    lands, stops = _moment(Change.LANDS, 60, 18), _moment(Change.STOPS, 70, 28)
+    seek = [("play", 0, 15), ("fast_forward", 15, 60)]
+    assert _made(*left, waits, goes_on, lands, stops) == [*seek, ("play", 60, 70)]
+    assert _made(*left, waits, lands, goes_on, stops) == [*seek, ("play", 60, 70)]
+    assert _made(*left, waits, lands, stops) == seek
+
+
+def test_a_seek_that_an_end_cuts_off_is_none() -> None:
+    """A player that ends while it is moved lands nowhere."""
+    moments = _moment(Change.PLAYS, 0, 0), _moment(Change.LEAVES, 15, 15), _moment(Change.ENDS, 60, 16)
+    assert _made(*moments, _moment(Change.LANDS, 60, 17)) == [("play", 0, 15)]
+
+
+def test_a_seek_of_which_only_the_landing_is_told() -> None:
+    """It was left where playing must have come to, at the speed that the player names."""
+    plays, lands, beat = _moment(Change.PLAYS, 0, 0), _moment(Change.LANDS, 25, 5), _moment(Change.PLAYS, 35, 15)
+    assert _made(plays, lands, beat) == [("play", 0, 5), ("fast_forward", 5, 25), ("play", 25, 35)]
+    assert _made(plays, lands._replace(speed=2.0)) == [("play", 0, 10), ("fast_forward", 10, 25)]
+    assert _made(plays, _moment(Change.LANDS, 3, 30)) == [("play", 0, 30), ("rewind", 30, 3)]
+
+
+def test_a_seek_that_is_told_by_waiting_for_data_and_landing() -> None:
+    """Where a player waits for data, and playing cannot have led there, it was moved, if it lands before it goes on."""
+    plays, waits, lands = _moment(Change.PLAYS, 0, 0), _moment(Change.WAITS, 90, 60), _moment(Change.LANDS, 90, 61)
+    goes_on, stops = _moment(Change.PLAYS, 90, 62), _moment(Change.STOPS, 100, 72)
+    seek = [("play", 0, 60), ("fast_forward", 60, 90)]
+    assert _made(plays, waits, lands, goes_on, stops) == [*seek, ("play", 90, 100)]
+    assert _made(plays, waits, lands, _moment(Change.LANDS, 20, 61.5)) == [*seek, ("rewind", 90, 20)]
+    assert _made(plays, waits, goes_on, lands, stops) == [("play", 0, 60), ("play", 90, 100)]
+    waits = _moment(Change.WAITS, 61, 60)
+    assert _made(plays, waits, _moment(Change.PLAYS, 61, 70), _moment(Change.STOPS, 71, 80)) == [
+        ("play", 0, 61),
+        ("play", 61, 71),
+    ]
+
+
+def test_a_landing_where_playing_has_come_to_is_no_seek() -> None:
+    """Players that are put right by a fraction of a second say so, too."""
+    assert _made(_moment(Change.PLAYS, 0, 0), _moment(Change.LANDS, 6, 5), _moment(Change.STOPS, 16, 15)) == [
+        ("play", 0, 6),
+        ("play", 6, 16),
+    ]
+
+
+def test_a_landing_that_nothing_is_known_before_is_where_playing_goes_on() -> None:
+    """Neither a player that stands still nor one that was silent for long has left a place that could be told."""
+    assert _made(_moment(Change.LANDS, 25, 5), _moment(Change.STOPS, 30, 10)) == []
+    silent = _moment(Change.PLAYS, 0, 0), _moment(Change.LANDS, 25, 3_000), _moment(Change.STOPS, 30, 3_005)
+    assert _made(*silent) == [("play", 25, 30)]
+
+
 def test_a_paused_player_that_is_moved_has_watched_nothing() -> None:
     """A jump while it stands still is a jump alone."""
     assert _made(_moment(Change.JUMPS, 30, 0, from_s=5), _moment(Change.STOPS, 30, 60)) == [("fast_forward", 5, 30)]
