@@ -13,10 +13,10 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from schemas.dead_letters import Rejection, headers_of
+from schemas.dead_letters import headers_of
 from schemas.errors import ConfigurationError, DeliveryError
 from schemas.topics import DEAD_LETTERS, INTERACTIONS
-from streams.adapters.adapter import Adapter, EventSource
+from streams.adapters.adapter import Adapter, EventSource, Unread
 from streams.kafka import VerifiedProducer, connection, is_refusal, partition_counts, telling, topic_name
 from streams.settings import Settings
 
@@ -109,23 +109,22 @@ class Forwarder:
 
     def _adapt(self, message: Message) -> None:
         place, offset = self._places[message.partition()], message.offset()
-        made = place.adapter.adapt(message.value(), offset, message.timestamp()[1])
+        adapted = place.adapter.adapt(message.value(), offset, message.timestamp()[1])
         place.next_offset = offset + 1
         if offset < place.sent_up_to:
             return
         self.counts.events += 1
-        if isinstance(made, Rejection):
-            self._bury(message, made)
-            return
-        for interaction in made:
+        for interaction in adapted.interactions:
             self._producer.send(self._interactions, key=interaction.video_id.encode(), value=interaction.to_json())
-        self.counts.interactions += len(made)
+        for unread in adapted.unread:
+            self._bury(message, unread)
+        self.counts.interactions += len(adapted.interactions)
+        self.counts.dead_letters += len(adapted.unread)
 
-    def _bury(self, message: Message, rejection: Rejection) -> None:
-        added = headers_of(rejection, self._topic, message.partition(), message.offset(), message.timestamp()[1])
+    def _bury(self, message: Message, unread: Unread) -> None:
+        added = headers_of(unread.rejection, self._topic, message.partition(), message.offset(), message.timestamp()[1])
         headers = [*(message.headers() or ()), *added]
-        self._producer.send(self._dead_letters, key=message.key(), value=message.value(), headers=headers)
-        self.counts.dead_letters += 1
+        self._producer.send(self._dead_letters, key=message.key(), value=unread.value, headers=headers)
 
     def _commit(self) -> None:
         """Commit what has arrived; what a rebalance prevents is committed later, or done again by whoever has the partition."""

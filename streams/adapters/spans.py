@@ -5,8 +5,8 @@ state at any place in a stream can be made again from the first moment of the pl
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from schemas.interactions import Interaction
@@ -34,6 +34,8 @@ class _Player:
     """Where it was moved away from, until it lands."""
     waits_s: float | None = None
     """Where it had come to when it began to wait for data, until it says more."""
+    stretches: tuple[tuple[float | None, float], ...] = ()
+    """Those that the newest event said were watched."""
 
 
 class Spans:
@@ -56,21 +58,28 @@ class Spans:
         """The offset from which the open players can be made again; None when there are none."""
         return min((player.offset for player in self._players.values()), default=None)
 
-    def apply(self, moment: Moment, offset: int = 0, received_ms: int = 0) -> list[Interaction]:
-        """Return the interactions that a moment makes, in order.
+    def apply(self, moments: Sequence[Moment], offset: int = 0, received_ms: int | None = None) -> list[Interaction]:
+        """Return the interactions that an event makes, in order. One that is refused leaves its player as it was.
 
         Args:
-            moment: the next one of the stream.
+            moments: what the next event of the stream says, at least one, all of one player and one time.
             offset: its place in the stream.
-            received_ms: when it was received. That is no player's clock, of which one that is ahead would age all others.
+            received_ms: when it was received. That is no player's clock, of which one that is ahead would age all others. When
+                None, as in a file, it is the newest time of the events so far.
 
         Raises:
             ValueError: positions or time are out of the range that interactions have.
         """
-        key = (moment.session_id, moment.video_id)
-        player = self._players.pop(key, None) or _Player(offset, moment.time_ms, received_ms)
-        made = list(_step(player, moment))
-        player.time_ms, player.received_ms = moment.time_ms, received_ms
+        first = moments[0]
+        received_ms = max(self._newest_ms, first.time_ms) if received_ms is None else received_ms
+        key, stretches = (first.session_id, first.video_id), _stretches(moments)
+        known = self._players.get(key)
+        if known and stretches and (known.time_ms, known.stretches) == (first.time_ms, stretches):
+            return []  # the same event, sent twice
+        player = replace(known) if known else _Player(offset, first.time_ms, received_ms)
+        made = [interaction for moment in moments for interaction in _step(player, moment)]
+        player.time_ms, player.received_ms, player.stretches = first.time_ms, received_ms, stretches
+        self._players.pop(key, None)
         if (player.since_s, player.left_s, player.waits_s) != (None, None, None):
             self._players[key] = player
         self._newest_ms = max(self._newest_ms, received_ms)
@@ -83,6 +92,10 @@ class Spans:
             if len(self._players) <= self._max_open and silent_longest.received_ms >= self._newest_ms - self._idle_ms:
                 return
             self._players.popitem(last=False)
+
+
+def _stretches(moments: Sequence[Moment]) -> tuple[tuple[float | None, float], ...]:
+    return tuple((moment.from_s, moment.at_s) for moment in moments if moment.change is Change.WATCHED)
 
 
 def _step(player: _Player, moment: Moment) -> Iterator[Interaction]:
@@ -123,7 +136,7 @@ def _step(player: _Player, moment: Moment) -> Iterator[Interaction]:
                 yield from _watched(player, moment, left_s)
                 yield from _interaction(moment, left_s, at)
             player.since_s = at
-        case Change.WATCHED if player.since_s != at:  # else the same stretch, sent twice
+        case Change.WATCHED:
             if player.since_s is not None and abs(start - player.since_s) > _SLACK_S:
                 yield from _interaction(moment, player.since_s, start)
             yield from _interaction(moment, start, at, is_play=True)

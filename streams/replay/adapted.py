@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.dead_letters import Rejection
 from streams.adapters.adapter import Adapter, EventSource
 from streams.replay.jsonl import JsonLinesSource
 from streams.replay.source import UNKNOWN_TIME_MS, ReplayBatch
@@ -14,7 +13,8 @@ from streams.replay.source import UNKNOWN_TIME_MS, ReplayBatch
 class AdaptedSource:
     """The interactions in a file of events.
 
-    A line that cannot be read is sent as it is: the worker sends it to the dead letters.
+    An event that cannot be read is sent as it is: the worker sends it to the dead letters. A file does not tell when events were
+    received: players are forgotten by the events' own times.
 
     Raises:
         ConfigurationError: there is no such file.
@@ -40,7 +40,8 @@ class AdaptedSource:
 
 
 def _messages(adapter: Adapter, line: bytes) -> list[tuple[bytes | None, bytes, int]]:
-    made = adapter.adapt(line)
-    if isinstance(made, Rejection):
-        return [(None, line, UNKNOWN_TIME_MS)]
-    return [(interaction.video_id.encode(), interaction.to_json(), interaction.occurred_at_ms) for interaction in made]
+    adapted = adapter.adapt(line)
+    return [
+        *((made.video_id.encode(), made.to_json(), made.occurred_at_ms) for made in adapted.interactions),
+        *((None, event.value or b"", UNKNOWN_TIME_MS) for event in adapted.unread),
+    ]

@@ -14,7 +14,6 @@ import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from schemas.dead_letters import Rejection
 from schemas.errors import DeliveryError
 from schemas.topics import INTERACTIONS
 from streams import dead_letters
@@ -47,11 +46,9 @@ def _expected(events: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     """Return the interactions that events make, and those events that make none because they cannot be read."""
     adapter, made, unread = Adapter(EventSource.SEGMENT, _HOUR_MS), list[bytes](), list[bytes]()
     for event in events:
-        answer = adapter.adapt(event)
-        if isinstance(answer, Rejection):
-            unread.append(event)
-        else:
-            made += [interaction.to_json() for interaction in answer]
+        adapted = adapter.adapt(event)
+        unread += [event for _ in adapted.unread]
+        made += [interaction.to_json() for interaction in adapted.interactions]
     return made, unread
 
 
@@ -113,7 +110,7 @@ def test_every_source_gives_the_same_from_a_file_and_from_a_topic(system: System
     for source, events in SITTINGS.items():
         lines = [orjson.dumps(event) for event in events]
         adapter = Adapter(source, _HOUR_MS)
-        made = [interaction.to_json() for line in lines for interaction in adapter.adapt(line)]
+        made = [interaction.to_json() for line in lines for interaction in adapter.adapt(line).interactions]
         assert len(made) >= 3
         (tmp_path / source).write_bytes(b"\n".join(lines))
         request = Request(Source(source.value), tmp_path / source, None, None, 0, 0, 1, None)
@@ -188,6 +185,21 @@ def test_what_kafka_does_not_take_is_not_committed(system: System, player_events
         lambda: set(_interactions(system)) >= made or time.monotonic() > end
     )
     assert set(_interactions(system)) == made
+
+
+def test_events_that_come_together_are_buried_one_by_one(system: System, player_events: str) -> None:
+    """Of a message with many events the one that cannot be read is a dead letter, and no other."""
+    producer, events = VerifiedProducer(system.settings.kafka), [orjson.loads(_event(0, beat)) for beat in range(_HEARTBEATS + 1)]
+    broken = {**events[5], "properties": {}}
+    message = orjson.dumps({"batch": [*events[:5], broken, *events[5:]]})
+    producer.send(player_events, key=None, value=message, partition=0)
+    producer.verify()
+    made, end = set(_expected(list(map(orjson.dumps, events)))[0]), time.monotonic() + 60
+    counts = Forwarder(system.settings, EventSource.SEGMENT, player_events).run(
+        lambda: set(_interactions(system)) >= made or time.monotonic() > end
+    )
+    assert (counts.events, counts.interactions, counts.dead_letters) == (1, len(made), 1)
+    assert [letter.value for letter in dead_letters.read(system.settings)] == [orjson.dumps(broken).decode()]
 
 
 def test_a_topic_that_is_not_there_is_named(system: System) -> None:

@@ -8,7 +8,7 @@ import pytest
 from schemas.dead_letters import Reason, Rejection
 from schemas.interactions import Interaction
 from streams.adapters.adapter import Adapter, EventSource
-from tests.streams.adapters.samples import VIDEO_VERBS, enriched, heartbeat, statement, track, tracking_log
+from tests.streams.adapters.samples import SITTINGS, VIDEO_VERBS, enriched, heartbeat, statement, track, tracking_log
 
 _HOUR_MS = 3_600_000
 
@@ -16,10 +16,18 @@ _HOUR_MS = 3_600_000
 def _made(source: EventSource, *events: Any) -> list[Interaction]:
     adapter, made = Adapter(source, _HOUR_MS), []
     for event in events:
-        answer = adapter.adapt(orjson.dumps(event))
-        assert not isinstance(answer, Rejection), answer
-        made += answer
+        adapted = adapter.adapt(orjson.dumps(event))
+        assert adapted.unread == []
+        made += adapted.interactions
     return made
+
+
+def _rejection(source: EventSource, value: bytes | None) -> Rejection:
+    adapted = Adapter(source, _HOUR_MS).adapt(value)
+    (unread,) = adapted.unread
+    assert adapted.interactions == []
+    assert unread.value == value
+    return unread.rejection
 
 
 def _told(interactions: list[Interaction]) -> list[tuple[str, float, float]]:
@@ -217,17 +225,16 @@ def test_heartbeats() -> None:
         (EventSource.HEARTBEATS, heartbeat(1, "0,5", "3"), Reason.INVALID_FIELD, "st = '0,5'"),
         (EventSource.HEARTBEATS, heartbeat(1, "0", "90000"), Reason.INVALID_FIELD, "to_s = 90000"),
         (EventSource.SEGMENT, track("Video Playback Paused", 1, 4), Reason.MISSING_FIELD, "content_asset_id"),
-        (EventSource.HEARTBEATS, 7, Reason.MISSING_FIELD, "docid"),
+        (EventSource.HEARTBEATS, {}, Reason.MISSING_FIELD, "docid"),
     ],
 )
 def test_what_cannot_be_read_is_rejected_with_field_and_value(
     source: EventSource, event: Any, reason: Reason, named: str
 ) -> None:
     """A rejection names the field, its value, and what is needed."""
-    answer = Adapter(source, _HOUR_MS).adapt(orjson.dumps(event))
-    assert isinstance(answer, Rejection)
-    assert answer.reason is reason
-    assert named in answer.detail
+    rejection = _rejection(source, orjson.dumps(event))
+    assert rejection.reason is reason
+    assert named in rejection.detail
 
 
 @pytest.mark.parametrize("source", EventSource)
@@ -236,9 +243,49 @@ def test_what_cannot_be_read_is_rejected_with_field_and_value(
 )
 def test_what_is_no_json_is_rejected(source: EventSource, value: bytes | None, reason: Reason) -> None:
     """Bytes that are no JSON, and no bytes, have reasons of their own."""
-    answer = Adapter(source, _HOUR_MS).adapt(value)
-    assert isinstance(answer, Rejection)
-    assert answer.reason is reason
+    assert _rejection(source, value).reason is reason
+
+
+@pytest.mark.parametrize("source", EventSource)
+@pytest.mark.parametrize("value", [b"7", b'"x"', b"null", b"true"])
+def test_json_that_is_no_event_is_rejected(source: EventSource, value: bytes) -> None:
+    """Of a number or a text nothing can be made, and it does not vanish."""
+    rejection = _rejection(source, value)
+    assert rejection.reason is Reason.INVALID_FIELD
+    assert "a JSON object is needed" in rejection.detail
+
+
+@pytest.mark.parametrize("source", EventSource)
+def test_an_array_is_its_events(source: EventSource) -> None:
+    """Events that are posted together make what they make one by one; of those that cannot be read each is told by itself."""
+    sitting, broken = SITTINGS[source], {"event": "Video Playback Paused", "event_vendor": "x", "name": "play_video"}
+    one_by_one, together = Adapter(source, _HOUR_MS), Adapter(source, _HOUR_MS)
+    expected = [made for event in sitting for made in one_by_one.adapt(orjson.dumps(event)).interactions]
+    found = together.adapt(orjson.dumps([sitting[0], 7, *sitting[1:], [broken]]))
+    assert len(expected) >= 3
+    assert found.interactions == expected
+    assert [unread.value for unread in found.unread] == [b"7", orjson.dumps([broken])]
+
+
+def test_a_batch_of_segment_is_its_events() -> None:
+    """The libraries post many calls as one."""
+    sitting = SITTINGS[EventSource.SEGMENT]
+    assert _made(EventSource.SEGMENT, {"batch": sitting, "sentAt": "2026-11-23T10:01:00Z"}) == _made(
+        EventSource.SEGMENT, *sitting
+    )
+
+
+def test_what_is_refused_keeps_what_was_before() -> None:
+    """A position that no interaction can have is rejected, and its player plays on."""
+    events = [heartbeat(10, "0", "10"), heartbeat(20, "10,20", "20,90000"), heartbeat(30, "40", "50")]
+    adapter = Adapter(EventSource.HEARTBEATS, _HOUR_MS)
+    adapted = [adapter.adapt(orjson.dumps(event)) for event in events]
+    assert [len(one.unread) for one in adapted] == [0, 1, 0]
+    assert _told([made for one in adapted for made in one.interactions]) == [
+        ("play", 0, 10),
+        ("fast_forward", 10, 40),
+        ("play", 40, 50),
+    ]
 
 
 @pytest.mark.parametrize(

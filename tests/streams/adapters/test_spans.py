@@ -1,7 +1,9 @@
 """What is worked out between the moments of a player."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.interactions import Interaction
 from streams.adapters.moment import Change, Moment
@@ -17,7 +19,7 @@ def _moment(change: Change, at_s: float, after_s: float, from_s: float | None = 
 
 def _made(*moments: Moment) -> list[tuple[str, float, float]]:
     spans = Spans(_HOUR_MS)
-    return [(made.kind, made.from_s, made.to_s) for moment in moments for made in spans.apply(moment)]
+    return [(made.kind, made.from_s, made.to_s) for moment in moments for made in spans.apply([moment])]
 
 
 def test_play_and_stop_are_one_span() -> None:
@@ -105,6 +107,17 @@ def test_a_landing_that_nothing_is_known_before_is_where_playing_goes_on() -> No
     assert _made(*silent) == [("play", 25, 30)]
 
 
+def test_an_event_that_is_refused_leaves_its_player_as_it_was() -> None:
+    """What played goes on as if the event had not come, and nothing is made of a part of it."""
+    spans = Spans(_HOUR_MS)
+    spans.apply([_moment(Change.WATCHED, 10, 0, from_s=0)], offset=3)
+    with pytest.raises(ValidationError):
+        spans.apply([_moment(Change.WATCHED, 20, 10, from_s=10), _moment(Change.WATCHED, 90_000, 10, from_s=20)], offset=4)
+    assert spans.first_offset == 3
+    made = spans.apply([_moment(Change.WATCHED, 20, 10, from_s=10)], offset=5)
+    assert [(one.kind, one.from_s, one.to_s) for one in made] == [("play", 10, 20)]
+
+
 def test_a_paused_player_that_is_moved_has_watched_nothing() -> None:
     """A jump while it stands still is a jump alone."""
     assert _made(_moment(Change.JUMPS, 30, 0, from_s=5), _moment(Change.STOPS, 30, 60)) == [("fast_forward", 5, 30)]
@@ -122,21 +135,56 @@ def test_stretches_tell_of_the_jumps_between_them() -> None:
     assert _made(first, first, second) == [("play", 0, 10), ("fast_forward", 10, 40), ("play", 40, 50)]
 
 
+def test_a_stretch_that_is_watched_again_is_no_repetition() -> None:
+    """Another start, or another time, makes another stretch, even where it ends at the same place."""
+    first, again = _moment(Change.WATCHED, 300, 300, from_s=0), _moment(Change.WATCHED, 300, 310, from_s=290)
+    told = [("play", 0, 300), ("rewind", 300, 290), ("play", 290, 300)]
+    assert _made(first, again) == told
+    assert _made(first, again, again._replace(time_ms=again.time_ms + 10_000)) == [
+        *told,
+        ("rewind", 300, 290),
+        ("play", 290, 300),
+    ]
+
+
+def test_an_event_of_many_stretches_that_is_sent_twice_is_told_once() -> None:
+    """All its stretches are compared."""
+    event = [_moment(Change.WATCHED, 15, 30, from_s=10.5), _moment(Change.WATCHED, 70, 30, from_s=60)]
+    spans = Spans(_HOUR_MS)
+    assert len(spans.apply(event)) == 3
+    assert spans.apply(event) == []
+
+
 def test_a_silent_player_is_forgotten_by_when_events_are_received() -> None:
     """A player of which nothing is received for too long is forgotten; one with a clock of its own ages nobody."""
     spans = Spans(idle_ms=1_000)
-    spans.apply(_moment(Change.PLAYS, 0, 0, session="old"), offset=7, received_ms=10_000)
-    spans.apply(_moment(Change.PLAYS, 0, 9e8, session="ahead"), offset=8, received_ms=10_500)
+    spans.apply([_moment(Change.PLAYS, 0, 0, session="old")], offset=7, received_ms=10_000)
+    spans.apply([_moment(Change.PLAYS, 0, 9e8, session="ahead")], offset=8, received_ms=10_500)
     assert spans.first_offset == 7
-    spans.apply(_moment(Change.PLAYS, 0, 1, session="new"), offset=9, received_ms=11_001)
+    spans.apply([_moment(Change.PLAYS, 0, 1, session="new")], offset=9, received_ms=11_001)
     assert spans.first_offset == 8
+
+
+def test_in_a_file_a_silent_player_is_forgotten_by_the_events_own_times() -> None:
+    """Where it is not known when events were received, it was not before the newest time so far, whatever order they come in."""
+    spans = Spans(idle_ms=1_000)
+
+    def first_after(change: Change, session: str, after_s: float, offset: int) -> int | None:
+        spans.apply([_moment(change, 0, after_s, session=session)], offset=offset)
+        return spans.first_offset
+
+    assert first_after(Change.PLAYS, "old", 0.0, 0) == 0
+    assert first_after(Change.PLAYS, "new", 1.5, 1) == 1
+    assert first_after(Change.PLAYS, "late", 0.2, 2) == 1
+    assert first_after(Change.ENDS, "new", 1.6, 3) == 2
+    assert first_after(Change.PLAYS, "newest", 2.7, 4) == 4
 
 
 def test_open_players_are_bounded() -> None:
     """Beyond the limit the one that was silent longest is forgotten."""
     spans = Spans(_HOUR_MS, max_open=3)
     for number in range(10):
-        spans.apply(_moment(Change.PLAYS, 0, number, session=f"s{number}"), offset=number)
+        spans.apply([_moment(Change.PLAYS, 0, number, session=f"s{number}")], offset=number)
     assert spans.first_offset == 7
 
 
@@ -166,13 +214,15 @@ def test_state_is_made_again_from_its_first_offset(drawn: list[tuple[Change, str
     moments = _stream(drawn)
     whole, stop = Spans(_HOUR_MS), min(stop, len(moments))
     for offset, moment in enumerate(moments[:stop]):
-        whole.apply(moment, offset)
+        whole.apply([moment], offset)
     first = stop if whole.first_offset is None else whole.first_offset
     again = Spans(_HOUR_MS)
     for offset, moment in enumerate(moments[first:stop], first):
-        again.apply(moment, offset)
+        again.apply([moment], offset)
     rest = list(enumerate(moments[stop:], stop))
-    assert [again.apply(moment, offset) for offset, moment in rest] == [whole.apply(moment, offset) for offset, moment in rest]
+    assert [again.apply([moment], offset) for offset, moment in rest] == [
+        whole.apply([moment], offset) for offset, moment in rest
+    ]
 
 
 @given(_MOMENTS)
@@ -180,6 +230,6 @@ def test_nothing_is_made_that_the_contract_refuses(drawn: list[tuple[Change, str
     """Whatever players say, each interaction is a valid message, and no span is longer than can have been played."""
     spans = Spans(_HOUR_MS)
     for moment in _stream(drawn):
-        for made in spans.apply(moment):
+        for made in spans.apply([moment]):
             assert Interaction.model_validate_json(made.to_json()) == made
             assert made.kind != "play" or made.from_s < made.to_s

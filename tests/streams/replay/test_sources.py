@@ -4,6 +4,7 @@ import io
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import orjson
@@ -11,10 +12,13 @@ import pytest
 
 from schemas.errors import ConfigurationError
 from schemas.interactions import Interaction
+from streams.adapters.adapter import EventSource
+from streams.replay.adapted import AdaptedSource
 from streams.replay.jsonl import JsonLinesSource
 from streams.replay.simulate import SimulateSource
 from streams.replay.source import UNKNOWN_TIME_MS
 from streams.replay.tvsum import TvsumSource, read_tvsum
+from tests.streams.adapters.samples import track
 
 _START_MS = 1_790_000_000_000
 _GOOD = b'{"schema_version":1,"kind":"play","video_id":"v1","session_id":"s","occurred_at_ms":1790000000000,"from_s":0,"to_s":9}'
@@ -70,6 +74,31 @@ def test_lines_tell_key_and_time_where_they_can(tmp_path: Path) -> None:
     (batch,) = JsonLinesSource(path).batches()
     assert batch.keys == [b"v1", None, b"a b", None, None]
     assert batch.event_times_ms.tolist() == [1_790_000_000_000, *[UNKNOWN_TIME_MS] * 4]
+
+
+def _adapted(tmp_path: Path, *events: dict[str, Any]) -> list[bytes]:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(map(orjson.dumps, events)))
+    source = AdaptedSource(EventSource.SEGMENT, path, idle_ms=20_000)
+    return [value for batch in source.batches() for value in batch.values]
+
+
+def test_a_player_that_was_silent_in_a_file_is_forgotten(tmp_path: Path) -> None:
+    """A file does not tell when events were received; their own times do."""
+    starts = track("Video Playback Started", 0, 0, content_asset_id="v")
+    stops = track("Video Playback Paused", 40, 40, content_asset_id="v")
+    between = track("Video Playback Paused", 30, 40, content_asset_id="another")
+    assert len(_adapted(tmp_path, starts, stops)) == 1
+    assert _adapted(tmp_path, starts, between, stops) == []
+
+
+def test_an_event_of_a_batch_in_a_file_that_cannot_be_read_is_sent_alone(tmp_path: Path) -> None:
+    """The others are interactions."""
+    broken = track("Video Playback Paused", 5, 5)
+    sitting = [track(f"Video Playback {name}", at, at, content_asset_id="v") for name, at in (("Started", 0), ("Paused", 9))]
+    play, unread = _adapted(tmp_path, {"batch": [sitting[0], broken, sitting[1]]})
+    assert Interaction.model_validate_json(play).to_s == 9
+    assert unread == orjson.dumps(broken)
 
 
 def test_lines_are_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
