@@ -56,4 +56,5 @@ def _content(event: Any) -> Any:
 
 def _is_advertisement(event: Any) -> bool:
     """Return whether an advertisement is on: the first event of a playback lists all that there may be."""
-    return isinstance(optional(event, "properties", "ad_asset_id"), str)
+    advertisement = optional(event, "properties", "ad_asset_id")
+    return isinstance(advertisement, str) and advertisement != ""

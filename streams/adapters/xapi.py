@@ -1,7 +1,8 @@
 """xAPI statements of the video profile.
 
 Specification: xAPI Video Profile 1.0, "Statement Data Model",
-https://liveaspankaj.gitbooks.io/xapi-video-profile/content/statement_data_model.html
+https://liveaspankaj.gitbooks.io/xapi-video-profile/content/statement_data_model.html;
+Open edX's statements, which have a session's id of their own: https://github.com/openedx/event-routing-backends
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ _CHANGES: Final = {
     "http://adlnet.gov/expapi/verbs/completed": Change.PLAYS,
     "http://adlnet.gov/expapi/verbs/terminated": Change.ENDS,
 }
+_SESSIONS: Final = (_EXTENSIONS + "session-id", "https://w3id.org/xapi/openedx/extensions/session-id")
 _VIDEO: Final = "https://w3id.org/xapi/video/activity-type/video"
 
 
@@ -39,19 +41,22 @@ def moments(event: Any) -> Iterator[Moment]:
         identifier(field(event, "object", "id"), "object.id"),
         _session(event),
         identifier(actor, "actor") if actor else None,
-        time_ms(event, "timestamp"),
+        time_ms(event, "timestamp" if optional(event, "timestamp") else "stored"),
         position(result, name),
         position(result, _EXTENSIONS + "time-from") if change is Change.JUMPS else None,
     )
 
 
 def _session(event: Any) -> str:
-    """Return the session's id; Open edX names none in its statements, and then it is the actor's."""
-    extension = optional(event, "context", "extensions", _EXTENSIONS + "session-id")
-    session = extension or optional(event, "context", "registration") or _actor(event)
+    """Return the session's id, else the registration, which holds for longer, else the actor's."""
+    named = (optional(event, "context", "extensions", name) for name in _SESSIONS)
+    session = next(filter(None, named), None) or optional(event, "context", "registration") or _actor(event)
     return identifier(session or field(event, "context", "registration"), "context.registration")
 
 
 def _actor(event: Any) -> Any:
-    names = (("account", "name"), ("openid",), ("mbox",), ("mbox_sha1sum",))
-    return next((name for path in names if (name := optional(event, "actor", *path))), None)
+    """Return who it is: a name of an account is one only beside the page that the account belongs to."""
+    home, name = (optional(event, "actor", "account", part) for part in ("homePage", "name"))
+    if name:
+        return f"{home}|{name}" if home else name
+    return next((known for kind in ("openid", "mbox", "mbox_sha1sum") if (known := optional(event, "actor", kind))), None)

@@ -84,18 +84,45 @@ def test_xapi_statements() -> None:
         statement(adl + "terminated", 30, time=52),
     )
     assert _told(made) == [("play", 100, 105), ("rewind", 105, 40), ("play", 40, 50), ("play", 50, 52)]
-    assert (made[0].video_id, made[0].viewer_id) == ("http://www.example.org/video/1", "u-17")
+    assert (made[0].video_id, made[0].viewer_id) == ("http://www.example.org/video/1", "https://lms.example.org|u-17")
+
+
+def _with_context(context: dict[str, Any]) -> list[Interaction]:
+    sitting = statement(VIDEO_VERBS + "played", 1, time=0.03), statement(VIDEO_VERBS + "paused", 9, time=8)
+    return _made(EventSource.XAPI, *(one | {"context": context} for one in sitting))
 
 
 def test_xapi_statements_of_open_edx() -> None:
-    """Open edX names no session in its statements: the actor stands for it."""
-    open_edx = [
-        {key: value for key, value in statement.items() if key != "context"}
-        for statement in (statement(VIDEO_VERBS + "played", 1, time=0.03), statement(VIDEO_VERBS + "paused", 9, time=8))
-    ]
-    made = _made(EventSource.XAPI, *open_edx)
-    assert _told(made) == [("play", 0.03, 8)]
-    assert (made[0].session_id, made[0].viewer_id) == ("u-17", "u-17")
+    """Open edX names a session by its own extension, or none; its registration is the same in all sessions of a user."""
+    session, registration = {"https://w3id.org/xapi/openedx/extensions/session-id": "e4858858"}, {"registration": "u-1"}
+    for context, found in (
+        ({"extensions": session} | registration, "e4858858"),
+        (registration, "u-1"),
+        ({}, "https://lms.example.org|u-17"),
+    ):
+        made = _with_context(context)
+        assert _told(made) == [("play", 0.03, 8)]
+        assert made[0].session_id == found
+
+
+def test_xapi_accounts_of_two_systems_are_two_viewers() -> None:
+    """A name is one only on its home page; what else identifies an actor stays as it is."""
+    played, paused = statement(VIDEO_VERBS + "played", 1, time=0), statement(VIDEO_VERBS + "paused", 9, time=8)
+    actors = [{"account": {"homePage": f"https://{host}.example.org", "name": "7"}} for host in ("a", "b")]
+    for actor, found in zip(
+        [*actors, {"mbox": "mailto:a@b.org"}],
+        ["https://a.example.org|7", "https://b.example.org|7", "mailto:a@b.org"],
+        strict=True,
+    ):
+        made = _made(EventSource.XAPI, played | {"actor": actor}, paused | {"actor": actor})
+        assert [one.viewer_id for one in made] == [found]
+
+
+def test_an_xapi_statement_without_a_time_has_that_of_its_store() -> None:
+    """The time of a statement may be left out; the store adds its own."""
+    sitting = statement(VIDEO_VERBS + "played", 1, time=0), statement(VIDEO_VERBS + "paused", 9, time=8)
+    (made,) = _made(EventSource.XAPI, *({**one, "timestamp": None, "stored": one["timestamp"]} for one in sitting))
+    assert made.occurred_at_ms == 1_795_428_009_000
 
 
 def test_xapi_of_something_else_is_passed_over() -> None:
@@ -139,6 +166,17 @@ def test_segment_seeks_that_wait_for_data() -> None:
         ),
     )
     assert _told(made) == [("play", 0, 15), ("fast_forward", 15, 60), ("play", 60, 70)]
+
+
+@pytest.mark.parametrize("advertisement", ["", None, ["ad123"]])
+def test_segment_events_that_name_no_advertisement_on_screen(advertisement: Any) -> None:
+    """An empty name is none, and the list of the first event says what may come."""
+    made = _made(
+        EventSource.SEGMENT,
+        track("Video Playback Started", 0, 0, content_asset_id="v", ad_asset_id=advertisement),
+        track("Video Playback Paused", 9, 9, content_asset_id="v", ad_asset_id=advertisement),
+    )
+    assert _told(made) == [("play", 0, 9)]
 
 
 def test_snowplow_seeks_that_wait_for_data() -> None:
