@@ -17,6 +17,7 @@ from schemas.clickhouse import MIGRATIONS_TABLE, migrations
 from schemas.topics import topics
 from streams.cli.main import app
 from streams.cli.replay import Source
+from streams.doctor.clickhouse import created_by
 from streams.kafka import expected_topics
 from streams.settings import KafkaSettings, Settings
 
@@ -71,6 +72,13 @@ def test_the_rights_name_each_topic() -> None:
     named = text.split("for topic in ")[1].split(";")[0].split()
     assert set(named) == set(expected_topics(KafkaSettings(), Settings().group))
     assert all(f"`{name}`" in text for name in topics())
+
+
+def test_doctor_s_page_counts_what_there_is() -> None:
+    """The system that is well has the tables and the migrations that there are now."""
+    created = {name for migration in migrations() for name in created_by(migration.statements)}
+    found = f"{len(created)} tables and views, {len(migrations())} migrations"
+    assert found in (_ROOT / "docs" / "doctor.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """ClickHouse: version, migrations, tables, how it takes inserts, time, disk."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
@@ -49,7 +49,7 @@ def _tables(client: Client) -> Iterator[Finding]:
     for number in sorted(applied.keys() - known.keys()):
         found = "applied by a newer version of this program"
         yield bad("clickhouse", f"migration {applied[number]}", found, "use that version")
-    created = {name for number in applied.keys() & known.keys() for name in _created("\n".join(known[number].statements))}
+    created = {name for number in applied.keys() & known.keys() for name in created_by(known[number].statements)}
     for name in sorted(created - there):
         mend = "clickhouse-client --query 'TRUNCATE TABLE schema_migrations' in this database, then `highlights worker --rebuild`"
         yield bad("clickhouse", f"table {name}", "it was made and is gone", mend)
@@ -57,8 +57,9 @@ def _tables(client: Client) -> Iterator[Finding]:
         yield good("clickhouse", "tables", f"{len(created)} tables and views, {len(applied)} migrations")
 
 
-def _created(statements: str) -> list[str]:
-    return _CREATED.findall(statements)
+def created_by(statements: Iterable[str]) -> list[str]:
+    """Return the names of the tables and views that statements create."""
+    return _CREATED.findall("\n".join(statements))
 
 
 def _inserts(client: Client) -> Finding:
