@@ -2,13 +2,16 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import Message
+from pydantic import TypeAdapter
 
-from schemas.errors import ContractError
+from schemas.dead_letters import Rejection
+from schemas.errors import ConfigurationError, ContractError
 from schemas.exclusions import MAX_REASON_LENGTH, Excluded, Exclusion, ExclusionKind, judge
 from schemas.hashing import hash_text
 from schemas.limits import IDENTIFIER_PATTERN
@@ -39,7 +42,7 @@ def exclude(settings: Settings, partitions: int, excluded: Iterable[Excluded], r
         message = f"reason = {reason!r:.80}: 1 to {MAX_REASON_LENGTH} characters are taken"
         raise ContractError(message)
     exclusion = Exclusion(reason=reason, excluded_at_ms=time.time_ns() // 1_000_000)
-    _send(settings, partitions, excluded, exclusion.model_dump_json().encode())
+    _send(settings, partitions, dict.fromkeys(excluded, exclusion.model_dump_json().encode()))
 
 
 def readmit(settings: Settings, partitions: int, excluded: Iterable[Excluded]) -> None:
@@ -48,12 +51,36 @@ def readmit(settings: Settings, partitions: int, excluded: Iterable[Excluded]) -
     Raises:
         DeliveryError: Kafka did not take it.
     """
-    _send(settings, partitions, excluded, None)
+    _send(settings, partitions, dict.fromkeys(excluded))
 
 
-def _send(settings: Settings, partitions: int, excluded: Iterable[Excluded], value: bytes | None) -> None:
+def restore(settings: Settings, partitions: int, file: Path) -> list[Excluded]:
+    """Name in every partition those of a list as `highlights exclusions list --json` prints it, as they were named; return them.
+
+    Raises:
+        ConfigurationError: the file is none.
+        DeliveryError: Kafka did not take it.
+    """
+    try:
+        messages = dict(map(_message, TypeAdapter(list[ListedExclusion]).validate_json(file.read_bytes())))
+    except (OSError, ValueError, ContractError) as error:
+        message = f"{file} is no list as `highlights exclusions list --json` prints it: {str(error).splitlines()[0]}"
+        raise ConfigurationError(message) from error
+    _send(settings, partitions, messages)
+    return list(messages)
+
+
+def _message(listed: ListedExclusion) -> tuple[Excluded, bytes]:
+    who = Excluded.of_key(listed.key.encode())
+    if isinstance(who, Rejection):
+        raise ContractError(who.detail)
+    exclusion = Exclusion(reason=listed.reason, excluded_at_ms=round(listed.excluded_at.timestamp() * 1000))
+    return who, exclusion.model_dump_json().encode()
+
+
+def _send(settings: Settings, partitions: int, messages: Mapping[Excluded, bytes | None]) -> None:
     producer, topic = VerifiedProducer(settings.kafka), topic_name(settings.kafka, EXCLUSIONS)
-    for who in excluded:
+    for who, value in messages.items():
         for partition in range(partitions):
             producer.send(topic, key=who.key.encode(), value=value, partition=partition)
     producer.verify()

@@ -132,7 +132,7 @@ def _commands() -> list[Any]:
         mentioned = re.findall(r"(?<!`)`(highlights [a-z][^`\n]*)`(?!`)", text)
         for command in dict.fromkeys([*typed, *mentioned]):
             if not _PLACEHOLDER.search(command):
-                words = shlex.split(command.partition("|")[0], comments=True)[1:]
+                words = shlex.split(re.split(r"[|>]", command)[0], comments=True)[1:]
                 found.append(pytest.param(words, command in typed, id=f"{path.name}: {command}"))
     return found
 

@@ -1,5 +1,6 @@
 """`highlights exclusions`: sessions and viewers that are not to count."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -51,6 +52,15 @@ def remove(
     named = [*(_of_key(text) for text in key), *(_named(settings, session, viewer) if session or viewer or not key else [])]
     exclusions.readmit(settings, ensure_topics(settings.kafka, settings.group), named)
     _tell("readmitted", named, json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `highlights exclusions list --json` has printed.")], json: JsonOption = False
+) -> None:
+    """Exclude those of a list again, with their reasons: where their topic was lost, or has got more partitions."""
+    settings = load_settings()
+    _tell("excluded", exclusions.restore(settings, ensure_topics(settings.kafka, settings.group), file), json)
 
 
 @app.command("list")

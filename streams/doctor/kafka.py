@@ -7,6 +7,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, Resou
 
 from schemas.topics import INTERACTIONS
 from streams.doctor.finding import Finding, bad, doubtful, good
+from streams.doctor.partitions import mend
 from streams.kafka import connection, expected_topics, partition_counts, partitions_of, topic_name
 from streams.settings import Settings
 
@@ -38,16 +39,13 @@ def check_kafka(settings: Settings, now_ms: int) -> Iterator[Finding]:
 
 def _topics(settings: Settings, expected: Mapping[str, Any], counts: Mapping[str, int]) -> Iterator[Finding]:
     source = topic_name(settings.kafka, INTERACTIONS)
-    wanted, tool = counts.get(source), f"kafka-topics.sh --bootstrap-server {settings.kafka.bootstrap_servers}"
-    right = 0
+    wanted, right = counts.get(source), 0
     for name in expected:
         if name not in counts:
             yield bad("kafka", f"topic {name}", "there is none", "`highlights worker` makes it when it starts")
         elif wanted is not None and counts[name] != wanted:
             found = f"{counts[name]} partitions, and {source} has {wanted}: they must have the same number"
-            more = f"{tool} --alter --topic {name} --partitions {wanted}"
-            again = f"{tool} --delete --topic {name}; `highlights worker` makes it again, and what it held must be sent again"
-            yield bad("kafka", f"topic {name}", found, more if counts[name] < wanted else again)
+            yield bad("kafka", f"topic {name}", found, mend(settings, name, counts[name], wanted))
         else:
             right += 1
     if right == len(expected):
@@ -63,10 +61,10 @@ def _replicas(metadata: Any, names: Mapping[str, Any]) -> Iterator[Finding]:
         yield bad("kafka", "leaders", found, "start the brokers that are down")
     if single and len(metadata.brokers) > 1:
         found = f"one copy only, on one of {len(metadata.brokers)} brokers: {', '.join(single)}"
-        mend = (
+        copies = (
             "kafka-reassign-partitions.sh; and export HIGHLIGHTS_KAFKA__REPLICATION_FACTOR=3 for topics that are still to be made"
         )
-        yield doubtful("kafka", "replicas", found, mend)
+        yield doubtful("kafka", "replicas", found, copies)
 
 
 def _configs(settings: Settings, admin: AdminClient, expected: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
@@ -78,11 +76,11 @@ def _configs(settings: Settings, admin: AdminClient, expected: Mapping[str, Mapp
     for name, wanted in expected.items():
         for key, value, reason in _wrong_configs(settings, name, wanted, found[name]):
             wrong += 1
-            mend = (
+            setting = (
                 f"kafka-configs.sh --bootstrap-server {settings.kafka.bootstrap_servers} --alter --entity-type topics "
                 f"--entity-name {name} --add-config {key}={value}"
             )
-            yield bad("kafka", f"topic {name}", f"{key} = {found[name][key]}: {reason}", mend)
+            yield bad("kafka", f"topic {name}", f"{key} = {found[name][key]}: {reason}", setting)
     if not wrong:
         yield good("kafka", "settings of topics", "cleanup, sizes and retention fit")
 

@@ -1,19 +1,22 @@
 """`highlights doctor` on a set-up that is well, and on set-ups that are not: it finds what is wrong and says what mends it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from infra.embedded.ports import free_port
+from schemas.exclusions import ExclusionKind
 from schemas.topics import EXCLUSIONS, INTERACTIONS, SUPERVISED_SCORES
 from streams.cli.replay import now_ms
 from streams.doctor import examine
 from streams.doctor.finding import Finding, Health
-from streams.kafka import connection, topic_name
+from streams.exclusions import exclude, hashed, listed, read_exclusions
+from streams.kafka import connection, partition_counts, topic_name
 from streams.settings import Settings
-from tests.integration.running import System
+from tests.integration.running import System, eventually
 
 
 @pytest.fixture
@@ -41,6 +44,13 @@ def _set(admin: AdminClient, topic: str, name: str, value: str) -> None:
         [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
     ).values():
         done.result(30)
+
+
+def _make_again(system: System, admin: AdminClient, topic: str, partitions: int, **config: str) -> None:
+    """Delete a topic and make it anew; Kafka takes a while until it lists it."""
+    admin.delete_topics([topic])[topic].result(30)
+    admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
+    eventually(lambda: partition_counts(system.settings.kafka).get(topic) == partitions, f"topic {topic}")
 
 
 @pytest.fixture
@@ -75,15 +85,25 @@ def test_servers_that_do_not_answer(system: System) -> None:
 
 
 def test_a_topic_that_is_partitioned_otherwise(system: System, admin: AdminClient) -> None:
-    """The command that gives it the partitions it lacks is named."""
-    topic = topic_name(system.settings.kafka, SUPERVISED_SCORES)
-    admin.delete_topics([topic])[topic].result(30)
-    admin.create_topics([NewTopic(topic, 1, 1, config={"cleanup.policy": "compact", "max.message.bytes": "17825792"})])[
-        topic
-    ].result(30)
-    finding = _only(_bad(system.settings))
-    assert finding.what == f"topic {topic}"
-    assert f"--alter --topic {topic} --partitions 2" in finding.mend
+    """The steps that give it the partitions it lacks, with all that it must hold, are named."""
+    for plain, step in ((EXCLUSIONS, "--alter --topic {} --partitions 2"), (SUPERVISED_SCORES, "--delete --topic {}")):
+        topic = topic_name(system.settings.kafka, plain)
+        _make_again(system, admin, topic, 1, **{"cleanup.policy": "compact", "max.message.bytes": "17825792"})
+        mends = {finding.what: finding.mend for finding in _bad(system.settings)}
+        assert step.format(topic) in mends[f"topic {topic}"]
+
+
+def test_exclusions_hold_in_partitions_that_were_added(system: System, tmp_path: Path) -> None:
+    """What doctor says about a topic of exclusions with too few partitions puts the excluded into those that lack them."""
+    named = [hashed(system.settings, ExclusionKind.VIEWER, viewer) for viewer in ("u-1", "u-2")]
+    exclude(system.settings, 1, named, "asked to be forgotten")
+    before, kept = listed(system.settings), tmp_path / "exclusions.json"
+    kept.write_text(system.run("exclusions", "list", "--json").stdout)
+    assert read_exclusions(system.settings, 1)[0] == frozenset()
+    done = system.run("exclusions", "restore", str(kept), "--json")
+    assert done.returncode == 0, done.stderr
+    assert read_exclusions(system.settings, 1)[0] == read_exclusions(system.settings, 0)[0] == frozenset(named)
+    assert listed(system.settings) == before
 
 
 def test_settings_of_topics_that_lose_what_is_needed(system: System, admin: AdminClient) -> None:
@@ -117,9 +137,7 @@ def test_state_that_was_made_under_other_rules(used: System) -> None:
 def test_a_source_that_was_made_again(used: System, admin: AdminClient) -> None:
     """State that is ahead of its source is found out."""
     topic = topic_name(used.settings.kafka, INTERACTIONS)
-    admin.delete_topics([topic])[topic].result(30)
-    config = {"retention.ms": "604800000", "max.message.bytes": "16777216"}
-    admin.create_topics([NewTopic(topic, 2, 1, config=config)])[topic].result(30)
+    _make_again(used, admin, topic, 2, **{"retention.ms": "604800000", "max.message.bytes": "16777216"})
     findings = _bad(used.settings)
     assert [finding.what for finding in findings] == ["partition 0", "partition 1"]
     assert all("made again" in finding.found for finding in findings)

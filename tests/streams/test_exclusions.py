@@ -1,5 +1,6 @@
 """Exclusions: a state that takes another's place, whatever happens meanwhile, is as if the excluded had never been."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 import scoring.rates
 import scoring.statistics.partition
 from schemas.dead_letters import Reason
+from schemas.errors import ConfigurationError
 from schemas.exclusions import Excluded, ExclusionKind
 from schemas.hashing import hash_text
+from streams.exclusions import restore
+from streams.settings import Settings
 from streams.state import PartitionState
 from tests.scoring.logs import HASH_KEY, LIMITS, SESSIONS, START_MS, events, message
 from tests.scoring.oracle import Event
@@ -177,6 +181,28 @@ def test_what_is_taken_back_while_a_state_is_computed_is_done_with() -> None:
     assert not world.state.is_outdated
     assert world.state.ledger.exclusions_offset == 2
     assert world.state.is_touched
+
+
+_WHEN = '"excluded_at":"2026-11-23T10:00:00+00:00"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '[{"key":"viewer:0011223344556677"}]',
+        f'[{{"key":"x","reason":"r",{_WHEN}}}]',
+        f'[{{"key":"viewer:0011223344556677","reason":"",{_WHEN}}}]',
+    ],
+)
+def test_a_file_that_is_no_list_of_exclusions_is_refused(tmp_path: Path, text: str) -> None:
+    """The error names the file, and nothing of it is sent."""
+    file = tmp_path / "exclusions.json"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"exclusions\.json is no list as"):
+        restore(Settings(data_dir=tmp_path), 1, file)
+    with pytest.raises(ConfigurationError, match=r"none\.json is no list as .*No such file"):
+        restore(Settings(data_dir=tmp_path), 1, tmp_path / "none.json")
 
 
 def test_exclusions_survive_in_the_changelog() -> None:
