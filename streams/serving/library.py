@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
 
-from schemas.errors import DeliveryError
+from streams import clickhouse
 from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, MOVING, STILL, Snapshot
 
 _OVERLAP_MS: Final = 2_000
@@ -79,11 +78,12 @@ class Library:
             return False
         table, places = table.filter(newer), places[newer]
         changed = _integers(table, "supervised_offset") != self._rows["supervised_offset"][places]
+        videos = pc.unique(table["video_id"].filter(pa.array(changed))).to_pylist()
+        outputs = self._outputs(None if is_first else videos) if videos else None  # before rows say that they are known
         for name in (*FLOATS, *INTEGERS, "event_at_ms", "version", "supervised_offset", "known"):
             self._rows[name][places] = pc.fill_null(table[name], np.nan) if name in FLOATS else table[name]
-        if changed.any():
-            videos = pc.unique(table["video_id"].filter(pa.array(changed))).to_pylist()
-            self._refresh_outputs(places[changed], self._outputs(None if is_first else videos))
+        if outputs is not None:
+            self._refresh_outputs(places[changed], outputs)
         self._newest_ms = max(self._newest_ms, int(pc.max(table["published_at_ms"]).as_py()))
         return True
 
@@ -113,11 +113,8 @@ class Library:
         return keys.astype(np.uint32)
 
     def _read(self, query: str, parameters: dict[str, Any]) -> pa.Table:
-        try:
+        with clickhouse.telling("ClickHouse did not answer"):
             return self._client.query_arrow(query, parameters=parameters, use_strings=True)
-        except ClickHouseError as error:
-            message = "ClickHouse does not answer"
-            raise DeliveryError(message) from error
 
     def _places(self, table: pa.Table) -> NDArray[np.int64]:
         """Return each row's place in the columns; clips that are new get one."""

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import time
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -62,23 +61,27 @@ class Live:
             await asyncio.sleep(_INTERVAL_S)
 
     async def refresh(self) -> None:
-        """Make a newer snapshot if anything has changed; a ClickHouse that does not answer leaves the old one."""
-        with suppress(DeliveryError):
+        """Make a newer snapshot if anything has changed; whatever goes wrong is logged, and leaves the old one."""
+        try:
             snapshot = await asyncio.to_thread(self._read)
+        except DeliveryError as error:
+            log.warning("the feed is not refreshed", error=str(error))
+        except Exception:  # a reader that ends would leave the feed as it is for ever
+            log.exception("the feed is not refreshed")
+        else:
             self._heard = time.monotonic()
             if snapshot is not None:
-                self._current = snapshot
-                metrics.FEED_CLIPS.set(len(snapshot.order))
-                self._changed.set()
-                self._changed = asyncio.Event()
+                self._show(snapshot)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._current = snapshot
+        metrics.FEED_CLIPS.set(len(snapshot.order))
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _read(self) -> Snapshot | None:
         started = time.monotonic()
-        try:
-            is_new = self._library.refresh()
-        except DeliveryError as error:
-            log.warning("the feed is not refreshed", error=str(error))
-            raise
+        is_new = self._library.refresh()
         if not is_new and self._current is not None:
             return None
         self._count += 1

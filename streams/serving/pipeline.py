@@ -4,10 +4,9 @@ from typing import Any, Final
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from pydantic import BaseModel
 
-from schemas.errors import DeliveryError
+from streams import clickhouse
 from streams.serving.ledgers import Ledgers, Progress
 from streams.serving.snapshot import Snapshot
 
@@ -55,12 +54,9 @@ def pipeline(client: Client, snapshot: Snapshot, ledgers: Ledgers | None) -> Pip
     Raises:
         DeliveryError: ClickHouse does not answer.
     """
-    try:
+    with clickhouse.telling("ClickHouse did not answer"):
         freshness = next(iter(client.query(_FRESHNESS).named_results()))
         releases: list[Any] = list(client.query(_RELEASES).named_results())
-    except ClickHouseError as error:
-        message = "ClickHouse does not answer"
-        raise DeliveryError(message) from error
     newest = int(snapshot.rows["event_at_ms"].max(initial=-1))
     return Pipeline(
         clips=len(snapshot.order),

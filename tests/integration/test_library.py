@@ -1,0 +1,85 @@
+"""The library over a real ClickHouse: what it reads, and what becomes of it when that fails."""
+
+import asyncio
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from schemas.errors import DeliveryError
+from streams.serving.library import Library
+from streams.serving.live import Live
+from streams.serving.query import FeedQuery
+from streams.serving.snapshot import Snapshot
+from tests.integration.running import START_MS, System
+
+
+class Watched:
+    """A client that counts the rows of scores it reads, and fails at queries of a table if it is told to."""
+
+    def __init__(self, client: Client) -> None:
+        """Read through another client."""
+        self._client = client
+        self.rows: list[int] = []
+        self.fails: tuple[str, Exception] | None = None
+
+    def query_arrow(self, query: str, **options: Any) -> pa.Table:
+        """Return what the other client returns."""
+        if self.fails and self.fails[0] in query:
+            raise self.fails[1]
+        table = self._client.query_arrow(query, **options)
+        if "clip_scores" in query:
+            self.rows.append(len(table))
+        return table
+
+
+def _publish(system: System, video: str, *, clips: int = 1, version: int = 1, offset: int = -1, after_ms: int = 0) -> None:
+    """Publish clips of a video, made with the supervised output at an offset, so long after the start."""
+    system.client.command(
+        "INSERT INTO clip_scores (video_id, clip_index, worth, event_at, supervised_offset, version, published_at)"
+        " SELECT {video:String}, number, 5, now64(3), {offset:Int64}, {version:UInt64}, fromUnixTimestamp64Milli({at:Int64})"
+        " FROM numbers({clips:UInt64})",
+        {"video": video, "offset": offset, "version": version, "clips": clips, "at": START_MS + after_ms},
+    )
+
+
+def _tag(system: System, video: str, tag: str, offset: int) -> None:
+    """Let a model say a tag of the first clip of a video."""
+    system.client.command(
+        "INSERT INTO supervised_outputs (video_id, clip_index, tags, category, source_offset)"
+        " VALUES ({video:String}, 0, map({tag:String}, 0.9), 'sports', {offset:UInt64})",
+        {"video": video, "tag": tag, "offset": offset},
+    )
+
+
+def _found(snapshot: Snapshot, **filters: str) -> list[str]:
+    return [item["clip_id"] for item in snapshot.items(snapshot.ranked(FeedQuery(**filters), 100))]
+
+
+def test_a_read_that_fails_halfway_is_done_again(system: System) -> None:
+    """Tags and category come with the next read, if the answer breaks off when the scores have been read, and they have not."""
+    client = Watched(system.client)
+    library = Library(client)
+    _tag(system, "v1", "goal", 7)
+    _publish(system, "v1", offset=7)
+    client.fails = ("supervised_outputs", pa.ArrowInvalid("a batch of which half is missing"))
+    with pytest.raises(DeliveryError, match="half is missing"):
+        library.refresh()
+    client.fails = None
+    assert library.refresh()
+    assert _found(library.snapshot("whole"), tag="goal", category="sports") == ["v1:0"]
+
+
+async def test_the_reader_goes_on_after_any_error(system: System) -> None:
+    """Whatever a read fails with, the next one is tried."""
+    client = Watched(system.client)
+    client.fails = ("clip_scores", ZeroDivisionError("what nobody has thought of"))
+    live = Live(client)
+    reader = asyncio.create_task(live.run())
+    await asyncio.sleep(0.2)
+    client.fails = None
+    async with asyncio.timeout(30):
+        while not live.is_fresh:
+            await asyncio.sleep(0.05)
+    reader.cancel()
