@@ -52,7 +52,7 @@ class Library:
         self._rows: dict[str, NDArray[Any]] = {name: np.zeros(0, kind) for name, kind in _COLUMNS.items()}
         self._videos: dict[str, int] = {}
         self._categories: dict[str, int] = {"": 0}
-        self._tags: dict[str, NDArray[np.bool_]] = {}
+        self._tags: dict[str, NDArray[np.uint32]] = {}
         self._tags_json: NDArray[np.object_] = np.zeros(0, object)
         self._newest_ms = 0
         self._reads = 0
@@ -178,19 +178,29 @@ class Library:
         self._set_tags(outputs["likely_tags"].combine_chunks(), places, changed)
 
     def _set_tags(self, likely: pa.ListArray, places: NDArray[np.int64], changed: NDArray[np.int64]) -> None:
-        """Say which clips have which tags, in arrays of their own: snapshots hold the old ones."""
-        parents = places[pc.list_parent_indices(likely).to_numpy()]
-        flat = pc.dictionary_encode(pc.list_flatten(likely))
-        names, indices = flat.dictionary.to_pylist(), flat.indices.to_numpy()
+        """Say which clips have which tags, in arrays of their own where that changes: snapshots hold the old ones."""
+        said, none = _by_tag(likely, places), np.zeros(0, np.uint32)
+        is_anew = np.zeros(len(self._tags_json), np.bool_)
+        is_anew[places] = is_anew[changed] = True
         tags = {}
-        for name in (*self._tags, *(name for name in names if name not in self._tags)):
-            has = np.zeros(len(self._tags_json), np.bool_)
-            has[: len(self._tags.get(name, ()))] = self._tags.get(name, ())
-            has[places] = has[changed] = False
-            if name in names:
-                has[parents[indices == names.index(name)]] = True
-            tags[name] = has
+        for name in self._tags | said:
+            had, has = self._tags.get(name, none), said.get(name, none)
+            goes = is_anew[had]
+            if len(has) or goes.any():
+                had = np.sort(np.concatenate((had[~goes], has)))
+            if len(had):
+                tags[name] = had
         self._tags = tags
+
+
+def _by_tag(likely: pa.ListArray, places: NDArray[np.int64]) -> dict[str, NDArray[np.uint32]]:
+    """Return the places of the clips that have a tag, by tag."""
+    flat = pc.dictionary_encode(pc.list_flatten(likely))
+    names, tag = flat.dictionary.to_pylist(), flat.indices.to_numpy()
+    order = np.argsort(tag, kind="stable")
+    ends = np.cumsum(np.bincount(tag, minlength=len(names)))
+    having = places[pc.list_parent_indices(likely).to_numpy()[order]].astype(np.uint32)
+    return dict(zip(names, np.split(having, ends[:-1]), strict=False))  # of nothing, split makes one part
 
 
 def _integers(table: pa.Table, name: str) -> NDArray[np.int64]:

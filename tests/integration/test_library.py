@@ -83,3 +83,22 @@ async def test_the_reader_goes_on_after_any_error(system: System) -> None:
         while not live.is_fresh:
             await asyncio.sleep(0.05)
     reader.cancel()
+
+
+def test_tags_of_which_nothing_is_left_are_gone(system: System) -> None:
+    """A tag of another output takes the old one's place; what other clips have stays as it is, without a copy."""
+    library = Library(system.client)
+    _tag(system, "v1", "goal", 1)
+    _tag(system, "v2", "talk", 2)
+    _publish(system, "v1", offset=1)
+    _publish(system, "v2", offset=2)
+    library.refresh()
+    before = library.snapshot("before")
+    _tag(system, "v1", "crowd", 3)
+    _publish(system, "v1", version=2, offset=3)
+    library.refresh()
+    after = library.snapshot("after")
+    assert (sorted(before.tags), sorted(after.tags)) == (["goal", "talk"], ["crowd", "talk"])
+    assert after.tags["talk"] is before.tags["talk"]
+    assert [_found(snapshot, tag="goal") for snapshot in (before, after)] == [["v1:0"], []]
+    assert [_found(snapshot, tag="crowd") for snapshot in (before, after)] == [[], ["v1:0"]]

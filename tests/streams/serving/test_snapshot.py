@@ -25,7 +25,7 @@ def snapshot() -> Snapshot:
     rows["category"], rows["exposures"] = draw.integers(0, 3, clips), draw.integers(0, 50, clips)
     rows["worth"], rows["score_high"] = draw.normal(5, 2, clips), draw.uniform(0, 10, clips)
     rows["event_at_ms"], rows["known"] = draw.integers(0, 2_000_000, clips), np.ones(clips, bool)
-    tags = {"goal": draw.random(clips) < 0.2}
+    tags = {"goal": np.flatnonzero(draw.random(clips) < 0.2).astype(np.uint32)}
     order = np.argsort(-rows["worth"], kind="stable").astype(np.uint32)
     names = [f"v{video}" for video in range(100)]
     return Snapshot("00000000-1", 7, rows, order, names, ["", "a", "b"], tags, np.full(clips, b"{}", object))
@@ -82,9 +82,10 @@ def test_a_page_has_the_values_of_now(snapshot: Snapshot) -> None:
 
 
 def test_a_ranking_ends(snapshot: Snapshot) -> None:
-    """It has no more clips than it says, and its last page has no next."""
+    """It has no more clips than it says, keeps no others in memory, and its last page has no next."""
     ranking = Rankings(1).of(snapshot, FeedQuery())
     assert len(ranking.places) == DEEPEST < len(snapshot.order)
+    assert ranking.places.base is None
     assert page_of(snapshot, ranking, DEEPEST - 10, 10)["next"] is None
     assert page_of(snapshot, ranking, DEEPEST - 10, 9)["next"] is not None
 
@@ -107,7 +108,8 @@ def test_filters(snapshot: Snapshot) -> None:
         (FeedQuery(category="a"), rows["category"] == 1),
         (FeedQuery(category="none"), np.zeros(len(order), bool)),
         (FeedQuery(video="v7"), rows["video"] == 7),
-        (FeedQuery(tag="goal"), snapshot.tags["goal"]),
+        (FeedQuery(tag="goal"), np.isin(np.arange(len(order)), snapshot.tags["goal"])),
+        (FeedQuery(tag="none"), np.zeros(len(order), bool)),
         (FeedQuery(minimum_evidence=30), rows["exposures"] >= 30),
         (FeedQuery(minimum_confidence=0.75), 1 - (rows["score_high"] - rows["score_low"]) / 10 >= 0.75),
         (FeedQuery(since=datetime.fromtimestamp(1_000, UTC)), rows["event_at_ms"] >= 1_000_000),
