@@ -13,6 +13,9 @@ from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, MOVING, STILL, S
 
 _OVERLAP_MS: Final = 2_000
 """How long before the newest row the next read begins: an insert takes time, and a later one may be seen before it."""
+_PARTITION_BITS: Final = 20
+_MOST_SETTLED: Final = 2_000
+"""Batches named in one question; ClickHouse bounds a parameter's length."""
 _SLICES: Final = 16
 """A row may be seen later still, as when ClickHouse was away: one read in eight has a slice of the library, too, of any age."""
 _READS_PER_SLICE: Final = 8
@@ -26,9 +29,10 @@ _CHANGED: Final = f"""
 SELECT video_id, clip_index, {", ".join((*FLOATS, *INTEGERS))}, version, supervised_offset,
        toUnixTimestamp64Milli(published_at) AS published_at_ms,
        ifNull(toUnixTimestamp64Milli(event_at), -1) AS event_at_ms,
-       (event_at IS NOT NULL OR supervised_score IS NOT NULL OR ranker_score IS NOT NULL) AS known
+       (event_at IS NOT NULL OR supervised_score IS NOT NULL OR ranker_score IS NOT NULL) AS known,
+       bitShiftLeft(published_at_ms, {_PARTITION_BITS}) + source_partition AS batch
 FROM clip_scores
-WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
+WHERE published_at >= fromUnixTimestamp64Milli({{since:Int64}}) AND batch NOT IN {{settled:Array(Int64)}}"""
 _OR_IN_SLICE: Final = f" OR cityHash64(video_id, clip_index) % {_SLICES} = {{slice:UInt8}}"
 _OLDEST_FIRST: Final = " ORDER BY version"
 
@@ -55,6 +59,7 @@ class Library:
         self._tags: dict[str, NDArray[np.uint32]] = {}
         self._tags_json: NDArray[np.object_] = np.zeros(0, object)
         self._newest_ms = 0
+        self._settled: NDArray[np.int64] = np.zeros(0, np.int64)
         self._reads = 0
         self._keys: NDArray[np.int64] = np.zeros(0, np.int64)
         self._place: NDArray[np.int64] = np.zeros(0, np.int64)
@@ -65,27 +70,46 @@ class Library:
         Raises:
             DeliveryError: ClickHouse does not answer.
         """
-        is_first = self._newest_ms == 0
-        self._reads += 1
-        number, waits = divmod(self._reads, _READS_PER_SLICE)
-        parameters = {"since": max(0, self._newest_ms - _OVERLAP_MS), "slice": number % _SLICES}
-        table = self._read(_CHANGED + ("" if waits else _OR_IN_SLICE) + _OLDEST_FIRST, parameters)
+        table = self._published()
         if not len(table):
             return False
         places = self._places(table)
         newer = _integers(table, "version") > self._rows["version"][places].astype(np.int64)
-        if not newer.any():
-            return False
-        table, places = table.filter(newer), places[newer]
+        if newer.any():
+            self._take(table.filter(newer), places[newer])
+        self._settle(_integers(table, "batch"), newer)
+        return bool(newer.any())
+
+    def _published(self) -> pa.Table:
+        self._reads += 1
+        number, waits = divmod(self._reads, _READS_PER_SLICE)
+        since, settled = max(0, self._newest_ms - _OVERLAP_MS), self._settled[-_MOST_SETTLED:].tolist()
+        query = _CHANGED + ("" if waits else _OR_IN_SLICE) + _OLDEST_FIRST
+        return self._read(query, {"since": since, "settled": settled, "slice": number % _SLICES})
+
+    def _take(self, table: pa.Table, places: NDArray[np.int64]) -> None:
+        """Put newer rows in their places, and what models say of them: all of it, or nothing where ClickHouse does not answer."""
         changed = _integers(table, "supervised_offset") != self._rows["supervised_offset"][places]
         videos = pc.unique(table["video_id"].filter(pa.array(changed))).to_pylist()
-        outputs = self._outputs(None if is_first else videos) if videos else None  # before rows say that they are known
+        outputs = self._outputs(videos if self._newest_ms else None) if videos else None
         for name in (*FLOATS, *INTEGERS, "event_at_ms", "version", "supervised_offset", "known"):
             self._rows[name][places] = pc.fill_null(table[name], np.nan) if name in FLOATS else table[name]
         if outputs is not None:
             self._refresh_outputs(places[changed], outputs)
         self._newest_ms = max(self._newest_ms, int(pc.max(table["published_at_ms"]).as_py()))
-        return True
+
+    def _settle(self, batches: NDArray[np.int64], newer: NDArray[np.bool_]) -> None:
+        """Ask no more for batches, the rows of a partition published in one millisecond, that had nothing new.
+
+        So each is read twice, instead of as often as it stands in the overlap. An insert appears whole but where it is of a
+        million rows, or of several servers: whatever of it comes still later is found slice by slice, as any row that is late.
+
+        Args:
+            batches: [n] of all rows that were read.
+            newer: [n] whether they were new.
+        """
+        settled = np.setdiff1d(np.union1d(self._settled, batches), batches[newer])
+        self._settled = settled[settled >= (self._newest_ms - _OVERLAP_MS) << _PARTITION_BITS]
 
     def snapshot(self, name: str) -> Snapshot:
         """Return the present state under a name."""

@@ -102,3 +102,16 @@ def test_tags_of_which_nothing_is_left_are_gone(system: System) -> None:
     assert after.tags["talk"] is before.tags["talk"]
     assert [_found(snapshot, tag="goal") for snapshot in (before, after)] == [["v1:0"], []]
     assert [_found(snapshot, tag="crowd") for snapshot in (before, after)] == [[], ["v1:0"]]
+
+
+def test_what_was_published_is_read_twice(system: System) -> None:
+    """What brought nothing new at the second time is not asked for again; what was published before it and is seen later is."""
+    client = Watched(system.client)
+    library = Library(client)
+    _publish(system, "v1", clips=50, after_ms=1_000)
+    assert [library.refresh() for _ in range(4)] == [True, False, False, False]
+    assert client.rows == [50, 50, 0, 0]
+    _publish(system, "v2", clips=30, after_ms=500)
+    assert [library.refresh() for _ in range(3)] == [True, False, False]
+    assert client.rows[4:6] == [30, 30]
+    assert len(library.snapshot("all").order) == 80
