@@ -1,6 +1,6 @@
 """Pages of the feed."""
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from pydantic import BaseModel
@@ -23,23 +23,25 @@ class Page(BaseModel):
     """Cursor of the next page; None at the end, which is at the latest after 2,000 clips."""
 
 
-def page_of(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> dict[str, Any]:
-    """Return the page that begins at a rank, with the values that its clips have in a snapshot, the ranking's or a later one."""
-    places = ranking.places[first : first + limit]
-    following = ranking.cursor(first + limit)
-    return {
-        "published_at": snapshot.published_at_ms,
-        "items": snapshot.items(places[snapshot.rows["known"][places]]),
-        "next": str(following) if following else None,
-    }
-
-
 def page(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> bytes:
-    """Return a page as JSON. Who asks for the same gets the same bytes, until there is a newer snapshot."""
+    """Return the page from a rank on as JSON, with the values that its clips have in a snapshot, the ranking's or a later one."""
+    following = ranking.cursor(first + limit)
+    return orjson.dumps(
+        {
+            "published_at": snapshot.published_at_ms,
+            "items": orjson.Fragment(items(snapshot, ranking, first, limit)),
+            "next": str(following) if following else None,
+        }
+    )
+
+
+def items(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> bytes:
+    """Return a page's clips as JSON. Who asks for the same gets the same bytes, until there is a newer snapshot."""
     asked = (ranking.snapshot, ranking.fingerprint, first, limit)
     answer = snapshot.answers.get(asked)
     if answer is None:
-        answer = orjson.dumps(page_of(snapshot, ranking, first, limit))
+        places = ranking.places[first : first + limit]
+        answer = orjson.dumps(snapshot.items(places[snapshot.rows["known"][places]]))
         if len(snapshot.answers) < _ANSWERS:
             snapshot.answers[asked] = answer
     return answer

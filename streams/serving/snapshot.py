@@ -54,7 +54,7 @@ class Snapshot:
     """By tag the places of the clips that have it, ascending."""
     tags_json: NDArray[np.object_]
     answers: dict[tuple[str, str, int, int], bytes] = field(default_factory=dict)
-    """What has been answered from it."""
+    """Clips of pages, as they have been answered."""
 
     def ranked(self, query: FeedQuery, most: int) -> NDArray[np.uint32]:
         """Return the places of the clips that a query asks for, best first, at most so many."""

@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator
 
-import orjson
 from fastapi.sse import ServerSentEvent
 
 from streams import metrics
-from streams.serving.feed import page_of
+from streams.serving.feed import items, page
 from streams.serving.live import Live
 from streams.serving.query import FeedQuery
 from streams.serving.rankings import Rankings
@@ -19,9 +18,9 @@ async def changes(live: Live, rankings: Rankings, query: FeedQuery) -> AsyncIter
         while True:
             changed = live.changed
             snapshot = live.current
-            page = page_of(snapshot, rankings.of(snapshot, query), 0, query.limit)
-            items = orjson.dumps(page["items"])
-            if items != shown:
-                yield ServerSentEvent(event=event, raw_data=orjson.dumps(page).decode())
-                shown, event = items, "change"
+            ranking = rankings.of(snapshot, query)
+            clips = items(snapshot, ranking, 0, query.limit)
+            if clips != shown:
+                yield ServerSentEvent(event=event, raw_data=page(snapshot, ranking, 0, query.limit).decode())
+                shown, event = clips, "change"
             await changed.wait()

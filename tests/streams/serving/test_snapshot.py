@@ -7,12 +7,13 @@ from itertools import count, islice, repeat
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
-from streams.serving.feed import page_of
+from streams.serving.feed import items, page
 from streams.serving.problems import ParameterError
 from streams.serving.query import FeedQuery, PageQuery
-from streams.serving.rankings import DEEPEST, Rankings
+from streams.serving.rankings import DEEPEST, Ranking, Rankings
 from streams.serving.snapshot import COLUMNS, Snapshot
 
 
@@ -42,14 +43,19 @@ def _moving(snapshot: Snapshot) -> Iterator[Snapshot]:
         newer = replace(newer, name=f"00000000-{number}", rows=rows, order=order, tags_json=np.append(newer.tags_json, b"{}"))
 
 
+def _page(snapshot: Snapshot, ranking: Ranking, first: int, limit: int) -> dict[str, Any]:
+    told: dict[str, Any] = orjson.loads(page(snapshot, ranking, first, limit))
+    return told
+
+
 def _pages(rankings: Rankings, snapshots: Iterator[Snapshot], limit: int, **filters: Any) -> list[str]:
     """Return the clips of all pages, each page asked for when the next of some snapshots is the newest."""
     cursor, found = "", []
     for snapshot in snapshots:
         ranking, first = rankings.place_of(snapshot, PageQuery(limit=limit, cursor=cursor, **filters))
-        page = page_of(snapshot, ranking, first, limit)
-        found += [item["clip_id"] for item in page["items"]]
-        cursor = page["next"]
+        told = _page(snapshot, ranking, first, limit)
+        found += [item["clip_id"] for item in told["items"]]
+        cursor = told["next"]
         if cursor is None:
             break
     return found
@@ -75,10 +81,17 @@ def test_a_page_has_the_values_of_now(snapshot: Snapshot) -> None:
     rankings, newer = Rankings(1), next(islice(_moving(snapshot), 3, None))
     ranking = rankings.of(snapshot, FeedQuery())
     newer.rows["known"][ranking.places[1]] = False
-    shown = [(item["clip_id"], item["worth"]) for item in page_of(newer, ranking, 0, 3)["items"]]
+    shown = [(item["clip_id"], item["worth"]) for item in _page(newer, ranking, 0, 3)["items"]]
     left = ranking.places[[0, 2]]
     assert [name for name, _ in shown] == [item["clip_id"] for item in snapshot.items(left)]
     assert [worth for _, worth in shown] == newer.rows["worth"][left].tolist() != snapshot.rows["worth"][left].tolist()
+
+
+def test_clips_are_written_once(snapshot: Snapshot) -> None:
+    """Pages and streams of the same ranking and size share the bytes of their clips; those of another size have their own."""
+    ranking = Rankings(1).of(snapshot, FeedQuery())
+    assert items(snapshot, ranking, 0, 5) is items(snapshot, ranking, 0, 5)
+    assert len(orjson.loads(items(snapshot, ranking, 0, 6))) == 6
 
 
 def test_a_ranking_ends(snapshot: Snapshot) -> None:
@@ -86,8 +99,8 @@ def test_a_ranking_ends(snapshot: Snapshot) -> None:
     ranking = Rankings(1).of(snapshot, FeedQuery())
     assert len(ranking.places) == DEEPEST < len(snapshot.order)
     assert ranking.places.base is None
-    assert page_of(snapshot, ranking, DEEPEST - 10, 10)["next"] is None
-    assert page_of(snapshot, ranking, DEEPEST - 10, 9)["next"] is not None
+    assert _page(snapshot, ranking, DEEPEST - 10, 10)["next"] is None
+    assert _page(snapshot, ranking, DEEPEST - 10, 9)["next"] is not None
 
 
 def test_the_ranking_used_longest_ago_goes_first(snapshot: Snapshot) -> None:
