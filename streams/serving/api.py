@@ -19,7 +19,7 @@ from streams.serving.ledgers import Ledgers
 from streams.serving.live import Live
 from streams.serving.measured import Measured
 from streams.serving.page import add_page
-from streams.serving.pipeline import Pipeline, pipeline
+from streams.serving.pipeline import Health, Pipeline
 from streams.serving.problems import PROBLEMS, add_problems
 from streams.serving.query import FeedQuery, PageQuery
 from streams.serving.rankings import Rankings
@@ -52,7 +52,7 @@ def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | Non
     )
     _add_feed(app, live, rankings, door)
     _add_clips(app, client, door)
-    _add_health(app, client, live, door, ledgers)
+    _add_health(app, Health(client, live, ledgers), live, door)
     add_page(app)
     app.add_middleware(Measured)
     return app
@@ -109,11 +109,11 @@ def _add_clips(app: FastAPI, client: Client, door: Door) -> None:
             raise HTTPException(404, "this clip has no score") from error
 
 
-def _add_health(app: FastAPI, client: Client, live: Live, door: Door, ledgers: Ledgers | None) -> None:
+def _add_health(app: FastAPI, health: Health, live: Live, door: Door) -> None:
     @app.get("/v1/pipeline", dependencies=[Security(door.admit, scopes=["operate"])])
-    def health() -> Pipeline:
+    async def pipeline() -> Pipeline:
         """Return how much is served, how fresh it is, what waits, and what could not be applied."""
-        return pipeline(client, live.current, ledgers)
+        return await health.now()
 
     @app.get("/health/live")
     def alive() -> dict[str, str]:

@@ -1,11 +1,9 @@
 """The library over a real ClickHouse: what it reads, and what becomes of it when that fails."""
 
 import asyncio
-from typing import Any
 
 import pyarrow as pa
 import pytest
-from clickhouse_connect.driver.client import Client
 
 from schemas.errors import DeliveryError
 from streams.serving.library import Library
@@ -13,25 +11,7 @@ from streams.serving.live import Live
 from streams.serving.query import FeedQuery
 from streams.serving.snapshot import Snapshot
 from tests.integration.running import START_MS, System
-
-
-class Watched:
-    """A client that counts the rows of scores it reads, and fails at queries of a table if it is told to."""
-
-    def __init__(self, client: Client) -> None:
-        """Read through another client."""
-        self._client = client
-        self.rows: list[int] = []
-        self.fails: tuple[str, Exception] | None = None
-
-    def query_arrow(self, query: str, **options: Any) -> pa.Table:
-        """Return what the other client returns."""
-        if self.fails and self.fails[0] in query:
-            raise self.fails[1]
-        table = self._client.query_arrow(query, **options)
-        if "clip_scores" in query:
-            self.rows.append(len(table))
-        return table
+from tests.integration.watched import Watched
 
 
 def _publish(system: System, video: str, *, clips: int = 1, version: int = 1, offset: int = -1, after_ms: int = 0) -> None:
@@ -110,8 +90,8 @@ def test_what_was_published_is_read_twice(system: System) -> None:
     library = Library(client)
     _publish(system, "v1", clips=50, after_ms=1_000)
     assert [library.refresh() for _ in range(4)] == [True, False, False, False]
-    assert client.rows == [50, 50, 0, 0]
+    assert client.rows_of("clip_scores") == [50, 50, 0, 0]
     _publish(system, "v2", clips=30, after_ms=500)
     assert [library.refresh() for _ in range(3)] == [True, False, False]
-    assert client.rows[4:6] == [30, 30]
+    assert client.rows_of("clip_scores")[4:6] == [30, 30]
     assert len(library.snapshot("all").order) == 80

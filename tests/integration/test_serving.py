@@ -2,7 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +22,7 @@ from streams.serving.ledgers import Ledgers
 from streams.serving.library import SWEEP, Library
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
+from tests.integration.watched import Watched
 
 
 @pytest.fixture
@@ -226,3 +229,18 @@ def test_pipeline(system: System) -> None:
     assert health["progress"] == {"lag": waiting, "interactions": sent + 3, "dead_letters": {"invalid_json": 3}}
     with TestClient(create_api(system.client, system.settings.serving)) as api:
         assert api.get("/v1/pipeline").json()["progress"] is None
+
+
+def test_many_pages_ask_for_the_pipeline_as_one(system: System) -> None:
+    """Whoever asks within two seconds is told the same; then ClickHouse is asked again."""
+    client = Watched(system.client)
+
+    def asked() -> int:
+        return len(client.rows_of("rows_per_minute"))
+
+    with TestClient(create_api(client, system.settings.serving)) as api, ThreadPoolExecutor(8) as pages:
+        told = list(pages.map(lambda _: api.get("/v1/pipeline").json(), range(40)))
+        assert (told[0], asked()) == (told[-1], 1)
+        time.sleep(2.1)
+        api.get("/v1/pipeline")
+        assert asked() == 2
