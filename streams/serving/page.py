@@ -1,10 +1,9 @@
-"""The page: static files, under a policy that lets the browser ask nobody but this server."""
+"""The page: static files, under a policy that lets the browser ask nobody but this server, and keep nothing unasked."""
 
 from pathlib import Path
 from typing import Final
 
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,23 +13,25 @@ _POLICY: Final = {
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
 }
 _HEADERS: Final = [(name.encode(), value.encode()) for name, value in _POLICY.items()]
 
 
 def add_page(app: FastAPI) -> None:
     """Serve the page at `/`, and its parts below `/static`."""
-    app.mount("/static", StaticFiles(directory=_STATIC))
+    files = StaticFiles(directory=_STATIC)
+    app.mount("/static", files)
 
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(_STATIC / "index.html")
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page(request: Request) -> Response:
+        return await files.get_response("index.html", request.scope)
 
     app.add_middleware(_Protected)
 
 
 class _Protected:
-    """An application whose every answer carries the policy."""
+    """An application whose every answer carries the policy, and is asked for again: modules of two versions do not fit."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Stand before an application."""
@@ -41,7 +42,8 @@ class _Protected:
 
         async def protect(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
+                named = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(header for header in _HEADERS if header[0] not in named)]
             await send(message)
 
         await self._app(scope, receive, protect if scope["type"] == "http" else send)

@@ -126,3 +126,13 @@ def test_open_to_others() -> None:
     """Beyond this machine nobody is served without keys."""
     with pytest.raises(ValueError, match="KEYS_FILE"):
         ServingSettings(host="0.0.0.0")
+
+
+def test_a_browser_asks_again_for_the_page(system: System) -> None:
+    """Page and modules are used again only if they are still the same, so no two versions of them meet."""
+    with TestClient(create_api(system.client, ServingSettings())) as api:
+        for path in ("/", "/static/page.js"):
+            first = api.get(path)
+            assert (first.status_code, first.headers["cache-control"]) == (200, "no-cache")
+            assert api.get(path, headers={"if-none-match": first.headers["etag"]}).status_code == 304
+        assert api.head("/").status_code == 200
