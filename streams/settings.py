@@ -181,7 +181,9 @@ class ServingSettings(_Group):
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
     """Most requests of one key, or of one address where no key is asked for; 0 is no limit."""
     max_connections: Annotated[int, Field(ge=1)] = 500
-    """Open connections, streams among them; further ones are answered with 503."""
+    """Requests that are answered at once, streams among them; further ones are answered with 503, but those for health."""
+    streams_per_key: Annotated[int, Field(ge=0)] = 100
+    """Open streams of one key, or of one address where no key is asked for; further ones are answered with 429; 0 is no limit."""
     cors_origins: str = ""
     """Origins whose pages may read answers in a browser, several joined by commas: `https://example.org`."""
     kept_rankings: Annotated[int, Field(ge=1)] = 2_000

@@ -16,6 +16,7 @@ from streams.feed import CurvePoint, curve, explain
 from streams.serving.door import Door
 from streams.serving.feed import Page, page
 from streams.serving.ledgers import Ledgers
+from streams.serving.limited import Limited
 from streams.serving.live import Live
 from streams.serving.measured import Measured
 from streams.serving.page import add_page
@@ -23,6 +24,7 @@ from streams.serving.pipeline import Health, Pipeline
 from streams.serving.problems import PROBLEMS, add_problems
 from streams.serving.query import FeedQuery, PageQuery
 from streams.serving.rankings import Rankings
+from streams.serving.snapshot import Snapshot
 from streams.serving.stream import changes
 from streams.settings import ServingSettings
 
@@ -42,6 +44,7 @@ def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | Non
         title="Highlights", version="1", redoc_url=None, docs_url=None, lifespan=lambda _: _reading(live), responses=PROBLEMS
     )
     add_problems(app)
+    app.add_middleware(Limited, most=settings.max_connections)
     origins = [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]
     app.add_middleware(
         CORSMiddleware,
@@ -76,15 +79,18 @@ def _add_feed(app: FastAPI, live: Live, rankings: Rankings, door: Door) -> None:
         ranking, first = rankings.place_of(snapshot, query)
         tag = f'"{snapshot.name}"'
         headers = {"etag": tag, "cache-control": "no-cache"}
-        if tag in if_none_match:
+        if tag in if_none_match or if_none_match.strip() == "*":
             return Response(status_code=304, headers=headers)
         return Response(page(snapshot, ranking, first, query.limit), headers=headers, media_type="application/json")
 
-    @app.get(
-        "/v1/stream",
-        response_class=EventSourceResponse,
-        dependencies=[Security(door.admit, scopes=["feed"]), Depends(lambda: live.current)],
-    )
+    async def is_open(caller: Annotated[str, Security(door.admit, scopes=["feed"])]) -> AsyncIterator[None]:
+        with door.stream(caller):
+            yield
+
+    async def current() -> Snapshot:
+        return live.current
+
+    @app.get("/v1/stream", response_class=EventSourceResponse, dependencies=[Depends(is_open), Depends(current)])
     async def stream(query: Annotated[FeedQuery, Query()]) -> AsyncIterator[ServerSentEvent]:
         """Send event `snapshot` with the best clips, then event `change` with all of them whenever one of them changes."""
         async for event in changes(live, rankings, query):
@@ -116,7 +122,7 @@ def _add_health(app: FastAPI, health: Health, live: Live, door: Door) -> None:
         return await health.now()
 
     @app.get("/health/live")
-    def alive() -> dict[str, str]:
+    async def alive() -> dict[str, str]:
         """Say that the process answers."""
         return {"status": "alive"}
 

@@ -1,5 +1,8 @@
 """Who may ask, for what, and how often."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,24 +43,38 @@ class Door:
         self._keys = None if settings.keys_file is None else {key.sha256: key for key in _read(settings.keys_file)}
         self._limit = RateLimitItemPerMinute(settings.requests_per_minute) if settings.requests_per_minute else None
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._most_streams, self._streams = settings.streams_per_key, Counter[str]()
 
     async def admit(
         self,
         request: Request,
         scopes: SecurityScopes,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    ) -> None:
-        """Let a request in, or refuse it with 401 (no known key), 403 (not for this) or 429 (too often)."""
-        caller = request.client.host if request.client else ""
-        if self._keys is not None:
+    ) -> str:
+        """Let a request in and return who asks, or refuse it with 401 (no known key), 403 (not for this) or 429 (too often)."""
+        caller = f"address {request.client.host}" if request.client else ""
+        if self._keys is None:
+            self._count(caller)
+        else:
             key = self._keys.get(sha256(credentials.credentials.encode()).hexdigest()) if credentials else None
-            self._count(f"key {key.name}" if key else f"address {caller}")
+            caller = f"key {key.name}" if key else caller
+            self._count(caller)
             if key is None:
                 raise HTTPException(401, "give a known API key: `Authorization: Bearer KEY`", {"WWW-Authenticate": "Bearer"})
             if not key.scopes.issuperset(scopes.scopes):
                 raise HTTPException(403, f"this API key is not for {' and '.join(scopes.scopes)}")
-        else:
-            self._count(f"address {caller}")
+        return caller
+
+    @contextmanager
+    def stream(self, caller: str) -> Iterator[None]:
+        """Count a stream as long as it is open, or refuse it with 429 where its caller has too many."""
+        if self._most_streams and self._streams[caller] >= self._most_streams:
+            raise HTTPException(429, f"{self._most_streams} streams are open already")
+        self._streams[caller] += 1
+        try:
+            yield
+        finally:
+            self._streams -= Counter([caller])  # which keeps nobody who has none
 
     def _count(self, caller: str) -> None:
         if self._limit is not None and not self._limiter.hit(self._limit, caller):

@@ -36,21 +36,26 @@ def add_problems(app: FastAPI) -> None:
     """Answer every error of an application as a problem."""
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         name = str(first["loc"][-1])
-        return _problem(422, f"{name}: {first['msg']}", parameter=name)
+        return problem(422, f"{name}: {first['msg']}", parameter=name)
 
     @app.exception_handler(HTTPException)
-    def _refused(_: Request, error: HTTPException) -> JSONResponse:
+    async def _refused(_: Request, error: HTTPException) -> JSONResponse:
         parameter = error.parameter if isinstance(error, ParameterError) else None
-        return _problem(error.status_code, str(error.detail), parameter, error.headers)
+        return problem(error.status_code, str(error.detail), parameter, error.headers)
 
     @app.exception_handler(DeliveryError)
-    def _unavailable(_: Request, error: DeliveryError) -> JSONResponse:  # noqa: ARG001 - its text may hold SQL
-        return _problem(503, "ClickHouse does not answer; try again")
+    async def _unavailable(_: Request, error: DeliveryError) -> JSONResponse:  # noqa: ARG001 - its text may hold SQL
+        return problem(503, "ClickHouse does not answer; try again")
+
+    @app.exception_handler(Exception)
+    async def _failed(_: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - it is logged, and of no use to others
+        return problem(500, "a fault of the server's, which has been logged")
 
 
-def _problem(status: int, detail: str, parameter: str | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def problem(status: int, detail: str, parameter: str | None = None, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return an answer that says what is wrong."""
     body = {"status": status, "detail": detail} | ({"parameter": parameter} if parameter else {})
     return JSONResponse(body, status, headers, media_type="application/problem+json")

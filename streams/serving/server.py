@@ -36,7 +36,6 @@ def run_server(client: Client, settings: Settings) -> None:
             create_api(client, serving, ledgers),
             host=serving.host,
             port=serving.port,
-            limit_concurrency=serving.max_connections,
             timeout_graceful_shutdown=2,
             access_log=False,
             server_header=False,

@@ -106,7 +106,7 @@ class Snapshot:
             width = self.rows["score_high"][places] - self.rows["score_low"][places]
             places = places[1 - width / MAX_SCORE >= query.minimum_confidence]
         if query.since:
-            places = places[self.rows["event_at_ms"][places] >= int(query.since.timestamp() * 1_000)]
+            places = places[self.rows["event_at_ms"][places] >= max(0, int(query.since.timestamp() * 1_000))]
         return places
 
 

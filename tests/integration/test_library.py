@@ -28,7 +28,7 @@ def _tag(system: System, video: str, tag: str, offset: int) -> None:
     """Let a model say a tag of the first clip of a video."""
     system.client.command(
         "INSERT INTO supervised_outputs (video_id, clip_index, tags, category, source_offset)"
-        " VALUES ({video:String}, 0, map({tag:String}, 0.9), 'sports', {offset:UInt64})",
+        " SELECT {video:String}, 0, map({tag:String}, 0.9), 'sports', {offset:UInt64}",
         {"video": video, "tag": tag, "offset": offset},
     )
 

@@ -1,11 +1,15 @@
 """The feed's HTTP interface keeps its own contract, whoever asks for whatever."""
 
 import random
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 import requests
 import schemathesis
@@ -21,8 +25,10 @@ from streams.serving.feed import Page
 from streams.settings import ServingSettings
 from tests.integration.running import System, eventually
 from tests.integration.test_serving import served
+from tests.integration.watched import Watched
 
 _EXCLUDED = [ignored_auth, positive_data_acceptance]  # no key is asked for here, and a cursor may be well formed and yet gone
+_PROBLEM = "application/problem+json"
 _KEY = {"authorization": "Bearer secret"}
 _LEAKS = ("SELECT", "DB::", "Code:", "Traceback", "streams/", ".py", "/usr", "site-packages", "clip_scores")
 _PATHS = ("/v1/highlights", "/v1/videos/{}/curve", "/v1/clips/{}", "/v1/pipeline", "/health/ready", "/{}")
@@ -47,7 +53,7 @@ def address(system: System) -> Iterator[str]:
     """A served library that a worker has scored."""
     system.start_worker()
     system.wait_for(system.send_simulated(2_000))
-    with served(system, system.settings.serving) as found:
+    with served(system.client, system.settings.serving) as found:
         yield found
 
 
@@ -73,7 +79,7 @@ def test_the_stream_keeps_the_contract(address: str) -> None:
     def keeps_it(case: schemathesis.Case) -> None:
         with requests.request(**case.as_transport_kwargs(base_url=address), stream=True, timeout=30) as answer:
             kind = answer.headers["content-type"].partition(";")[0]
-            assert (answer.status_code, kind) in ((200, "text/event-stream"), (422, "application/problem+json"))
+            assert (answer.status_code, kind) in ((200, "text/event-stream"), (422, _PROBLEM))
             if answer.status_code == 200:
                 told = (line.partition(b": ")[2] for line in answer.iter_lines(1) if line.startswith((b"event", b"data")))
                 name, data = next(told), next(told)
@@ -126,6 +132,62 @@ def test_open_to_others() -> None:
     """Beyond this machine nobody is served without keys."""
     with pytest.raises(ValueError, match="KEYS_FILE"):
         ServingSettings(host="0.0.0.0")
+
+
+def _get(address: str, path: str, **headers: str) -> tuple[int, str]:
+    """Return the status and the kind of an answer."""
+    answer = httpx.get(address + path, headers=headers, timeout=10)
+    return answer.status_code, answer.headers["content-type"]
+
+
+def test_too_many_at_once(system: System) -> None:
+    """Requests above the limit are refused until others are answered, but for those for health; so are a caller's streams."""
+    settings = ServingSettings(max_connections=2, streams_per_key=1)
+    with served(system.client, settings) as address:
+        with httpx.stream("GET", f"{address}/v1/stream") as one:
+            assert one.status_code == 200
+            assert _get(address, "/v1/stream") == (429, _PROBLEM)
+            assert _get(address, "/v1/highlights") == (200, "application/json")
+        eventually(lambda: _get(address, "/v1/highlights")[0] == 200, "the end of the stream")
+    with served(system.client, settings.model_copy(update={"streams_per_key": 0})) as address:
+        with httpx.stream("GET", f"{address}/v1/stream"), httpx.stream("GET", f"{address}/v1/stream"):
+            assert _get(address, "/v1/highlights") == (503, _PROBLEM)
+            assert _get(address, "/health/live")[0] == _get(address, "/health/ready")[0] == 200
+        eventually(lambda: _get(address, "/v1/highlights")[0] == 200, "the end of the streams")
+
+
+def test_a_stream_that_has_ended_makes_room(system: System) -> None:
+    """A caller may open as many streams as it is let, one after another."""
+    with served(system.client, ServingSettings(streams_per_key=1)) as address:
+        for _ in range(3):
+            with httpx.stream("GET", f"{address}/v1/stream") as stream:
+                assert stream.status_code == 200
+            eventually(lambda: REGISTRIES[Process.FEED].get_sample_value("highlights_open_streams") == 0, "its end")
+
+
+def test_health_waits_for_nobody(system: System) -> None:
+    """While ClickHouse lets more questions wait than there are threads, the process says that it lives, and what is wrong."""
+    client, answers = Watched(system.client), threading.Event()
+    with served(client, ServingSettings()) as address, ThreadPoolExecutor(50) as callers:
+        client.before = answers.wait
+        asked = [callers.submit(_get, address, "/v1/videos/v1/curve") for _ in range(50)]
+        time.sleep(1)
+        try:
+            assert _get(address, "/health/live")[0] == 200
+            assert _get(address, "/v1/highlights?limit=0") == (422, _PROBLEM)
+        finally:
+            answers.set()
+        assert {answer.result() for answer in asked} == {(404, _PROBLEM)}
+
+
+def test_a_fault_is_a_problem(system: System) -> None:
+    """What nobody has thought of is told as a problem, too, without a word of what it was."""
+    client = Watched(system.client)
+    with TestClient(create_api(client, ServingSettings()), raise_server_exceptions=False) as api:
+        client.fails = ("fused_scores", ZeroDivisionError("SELECT"))
+        answer = api.get("/v1/clips/v:1")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, _PROBLEM)
+    assert "SELECT" not in answer.text
 
 
 def test_a_browser_asks_again_for_the_page(system: System) -> None:

@@ -1,5 +1,6 @@
 """A client of ClickHouse that is looked over its shoulder."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -14,12 +15,15 @@ class Watched:
         """Read through another client."""
         self._client = client
         self.fails: tuple[str, Exception] | None = None
+        self.before: Callable[[], object] = lambda: None
+        """Done before each query, but reads of columns."""
         self.asked: list[tuple[str, int]] = []
         """Queries, and how many rows were the answer."""
 
     def query(self, query: str, *arguments: Any, **options: Any) -> QueryResult:
         """Return what the other client returns."""
         self._may_fail(query)
+        self.before()
         result = self._client.query(query, *arguments, **options)
         self.asked.append((query, result.row_count))
         return result

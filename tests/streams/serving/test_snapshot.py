@@ -26,6 +26,7 @@ def snapshot() -> Snapshot:
     rows["category"], rows["exposures"] = draw.integers(0, 3, clips), draw.integers(0, 50, clips)
     rows["worth"], rows["score_high"] = draw.normal(5, 2, clips), draw.uniform(0, 10, clips)
     rows["event_at_ms"], rows["known"] = draw.integers(0, 2_000_000, clips), np.ones(clips, bool)
+    rows["event_at_ms"][::9] = -1
     tags = {"goal": np.flatnonzero(draw.random(clips) < 0.2).astype(np.uint32)}
     order = np.argsort(-rows["worth"], kind="stable").astype(np.uint32)
     names = [f"v{video}" for video in range(100)]
@@ -126,6 +127,7 @@ def test_filters(snapshot: Snapshot) -> None:
         (FeedQuery(minimum_evidence=30), rows["exposures"] >= 30),
         (FeedQuery(minimum_confidence=0.75), 1 - (rows["score_high"] - rows["score_low"]) / 10 >= 0.75),
         (FeedQuery(since=datetime.fromtimestamp(1_000, UTC)), rows["event_at_ms"] >= 1_000_000),
+        (FeedQuery(since=datetime(1960, 1, 1, tzinfo=UTC)), rows["event_at_ms"] >= 0),
     ):
         assert snapshot.ranked(query, len(order)).tolist() == order[passes[order]].tolist()
         assert snapshot.ranked(query, 7).tolist() == order[passes[order]][:7].tolist()
