@@ -4,6 +4,7 @@
 are the embedded ones that `highlights up` runs.
 """
 
+import ipaddress
 import re
 import ssl
 from ipaddress import ip_address
@@ -53,6 +54,12 @@ def _certificates(path: Path) -> Path:
         message = "it holds no certificates that can be read: give a PEM file"
         raise ValueError(message) from error
     return path
+
+
+def _networks(value: str) -> str:
+    for part in filter(None, value.split(",")):
+        ipaddress.ip_network(part.strip())
+    return value
 
 
 CertificateFile = Annotated[FilePath, AfterValidator(_certificates)]
@@ -180,6 +187,9 @@ class ServingSettings(_Group):
     """YAML list of API keys: `name`, `sha256` of the key, `scopes` out of feed, clips, operate. Unset: no key is asked for."""
     requests_per_minute: Annotated[int, Field(ge=0)] = 0
     """Most requests of one key, or of one address where no key is asked for; 0 is no limit."""
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
+    """Addresses and networks of proxies, several joined by commas, whose `X-Forwarded-For` is believed: `10.0.0.0/8`. Empty:
+    nobody's, so behind a proxy whoever has no known key has the proxy's address."""
     max_connections: Annotated[int, Field(ge=1)] = 500
     """Requests that are answered at once, streams among them; further ones are answered with 503, but those for health."""
     streams_per_key: Annotated[int, Field(ge=0)] = 100

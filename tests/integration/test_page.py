@@ -20,6 +20,7 @@ from selenium.webdriver.common.keys import Keys
 
 from streams.serving.api import create_api
 from streams.serving.ledgers import Ledgers
+from streams.serving.server import options
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
 
@@ -47,7 +48,7 @@ def address(scored: System) -> Iterator[str]:
 def _served(system: System, settings: ServingSettings) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     api = create_api(system.client, settings, Ledgers(system.settings))
-    server = uvicorn.Server(uvicorn.Config(api, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(api, **options(settings) | {"log_level": "warning"}))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     eventually(lambda: server.started, "the server")

@@ -21,6 +21,7 @@ from streams.feed import explain, feed
 from streams.serving.api import create_api
 from streams.serving.ledgers import Ledgers
 from streams.serving.library import SWEEP, Library
+from streams.serving.server import options
 from streams.settings import ServingSettings
 from tests.integration.running import START_MS, System, eventually
 from tests.integration.watched import Watched
@@ -176,7 +177,7 @@ def test_what_models_have_withdrawn_is_shown_no_more(system: System) -> None:
 def served(client: Client, settings: ServingSettings) -> Iterator[str]:
     """Serve on a free port; yield the address."""
     api = create_api(client, settings)
-    server = uvicorn.Server(uvicorn.Config(api, port=0, log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(api, **options(settings) | {"port": 0, "log_level": "warning"}))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

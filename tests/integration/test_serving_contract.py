@@ -190,6 +190,22 @@ def test_a_fault_is_a_problem(system: System) -> None:
     assert "SELECT" not in answer.text
 
 
+def test_an_address_is_a_proxys_word_where_it_is_trusted(system: System) -> None:
+    """Whoever says to ask for another is counted all the same, but for a proxy that is named."""
+    settings = ServingSettings(requests_per_minute=1)
+    for trusted, then in (("", 429), ("127.0.0.0/8", 200)):
+        with served(system.client, settings.model_copy(update={"trusted_proxies": trusted})) as address:
+            told = [_get(address, "/v1/highlights", **{"x-forwarded-for": f"10.0.0.{number}"})[0] for number in (1, 2)]
+        assert told == [200, then]
+
+
+def test_trusted_proxies_are_addresses() -> None:
+    """A name, or everybody, is none."""
+    for wrong in ("*", "proxy"):
+        with pytest.raises(ValueError, match="IPv4"):
+            ServingSettings(trusted_proxies=wrong)
+
+
 def test_a_browser_asks_again_for_the_page(system: System) -> None:
     """Page and modules are used again only if they are still the same, so no two versions of them meet."""
     with TestClient(create_api(system.client, ServingSettings())) as api:
