@@ -7,7 +7,7 @@ import numpy as np
 from clickhouse_connect.driver.client import Client
 from pydantic import BaseModel, ConfigDict
 
-from schemas.clickhouse import SIGNAL_POINTS, HighlightRow
+from schemas.clickhouse import LEAST_TAG_PROBABILITY, LIKELY_TAGS, SIGNAL_POINTS, HighlightRow
 from schemas.errors import ConfigurationError
 from schemas.interactions import KINDS
 from schemas.limits import parse_clip_id
@@ -15,13 +15,11 @@ from scoring.fusion import INTERVAL_Z
 from scoring.rates import POSITION_BINS, SIGNAL_KINDS, RatePrior, posterior
 from streams import clickhouse
 
-_LEAST_TAG_PROBABILITY = 0.5
-
 _FEED = f"""
 SELECT {", ".join(HighlightRow.model_fields)}
 FROM highlights
 WHERE ({{video:String}} = '' OR video_id = {{video:String}})
-  AND ({{tag:String}} = '' OR tags[{{tag:String}}] >= {_LEAST_TAG_PROBABILITY})
+  AND ({{tag:String}} = '' OR tags[{{tag:String}}] >= {LEAST_TAG_PROBABILITY})
 ORDER BY worth DESC, clip_id
 LIMIT {{top:UInt32}}
 """
@@ -59,11 +57,14 @@ class CurvePoint(BaseModel):
     supervised_score: float | None
     behaviour_score: float | None
     ranker_score: float | None
+    likely_tags: list[str]
+    """Those with a probability of 0.5 or more, the likeliest first."""
 
 
 _CURVE = f"""
+WITH {LIKELY_TAGS} AS likely_tags
 SELECT {", ".join(CurvePoint.model_fields)}
-FROM fused_scores
+FROM highlights
 WHERE video_id = {{video:String}}
 ORDER BY clip_index
 """
@@ -82,7 +83,7 @@ def feed(client: Client, *, top: int, tag: str = "", video: str = "") -> list[Hi
 
 
 def curve(client: Client, video: str) -> list[CurvePoint]:
-    """Return score, interval and parts of each clip of a video that has a score, in the video's order."""
+    """Return score, interval, parts and tags of each clip of a video that has a score, in the video's order."""
     return [CurvePoint.model_validate(row) for row in _rows(client, _CURVE, {"video": video})]
 
 

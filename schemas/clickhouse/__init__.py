@@ -11,6 +11,10 @@ RATE_PRIORS: Final = "rate_priors"
 WEAK_PAIRS: Final = "weak_pairs"
 SIGNAL_POINTS: Final = ("supervised_points", "ranker_points", "share_points", "rewind_points", "fast_forward_points")
 """Columns of table `clip_scores` that say what each signal adds to a score, beside `celebrity_bonus`."""
+LEAST_TAG_PROBABILITY: Final = 0.5
+"""From which on a clip has a tag."""
+LIKELY_TAGS: Final = f"arrayReverseSort(t -> tags[t], arrayFilter(t -> tags[t] >= {LEAST_TAG_PROBABILITY}, mapKeys(tags)))"
+"""The tags that a clip has, the likeliest first, where there is a column `tags`."""
 RELEASES: Final = "releases"
 MIGRATIONS_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (number UInt32, name String, applied_at DateTime DEFAULT now())

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from clickhouse_connect.driver.client import Client
 from numpy.typing import NDArray
 
+from schemas.clickhouse import LIKELY_TAGS
 from streams import clickhouse
 from streams.serving.snapshot import COLUMNS, FLOATS, INTEGERS, MOVING, STILL, Snapshot
 
@@ -23,7 +24,6 @@ SWEEP: Final = _SLICES * _READS_PER_SLICE
 """Reads after which every clip has been read again."""
 _CLIP_BITS: Final = 14
 _VIDEOS_ASKED: Final = 500
-_LEAST_TAG_PROBABILITY: Final = 0.5
 
 _CHANGED: Final = f"""
 SELECT video_id, clip_index, {", ".join((*FLOATS, *INTEGERS))}, version, supervised_offset,
@@ -39,7 +39,7 @@ _OLDEST_FIRST: Final = " ORDER BY version"
 _OUTPUTS: Final = f"""
 SELECT video_id, clip_index, toString(category) AS category, toJSONString(tags) AS tags_json,
        toInt64(source_offset) AS source_offset,
-       arrayFilter(tag -> tags[tag] >= {_LEAST_TAG_PROBABILITY}, mapKeys(tags)) AS likely_tags
+       {LIKELY_TAGS} AS likely_tags
 FROM supervised_outputs FINAL
 WHERE {{everything:Bool}} OR video_id IN {{videos:Array(String)}}
 """

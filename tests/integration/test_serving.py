@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 
 from schemas.clickhouse import HighlightRow
 from schemas.topics import SUPERVISED_SCORES
-from streams.feed import explain, feed
+from streams.feed import curve, explain, feed
 from streams.serving.api import create_api
 from streams.serving.ledgers import Ledgers
 from streams.serving.library import SWEEP, Library
@@ -156,14 +156,16 @@ def test_what_models_have_withdrawn_is_shown_no_more(system: System) -> None:
     system.start_worker()
     library = Library(system.client)
 
-    def shown() -> tuple[list[HighlightRow], dict[str, float]]:
-        return feed(system.client, top=1, tag="goal"), explain(system.client, "v1:0")["tags"]
+    def shown() -> tuple[list[HighlightRow], dict[str, float], list[str]]:
+        likely = curve(system.client, "v1")[0].likely_tags
+        return feed(system.client, top=1, tag="goal"), explain(system.client, "v1:0")["tags"], likely
 
     eventually(lambda: len(feed(system.client, top=9, tag="goal")) == 1, "the tag")
+    assert shown()[1:] == ({"goal": pytest.approx(0.9)}, ["goal"])
     library.refresh()
     tagged = library.snapshot("tagged")
     system.send_raw([(video.encode(), None)], topic=SUPERVISED_SCORES)
-    eventually(lambda: shown() == ([], {}), f"neither tag nor category; {system.log}")
+    eventually(lambda: shown() == ([], {}, []), f"neither tag nor category; {system.log}")
     (row,) = (row for row in feed(system.client, top=9) if row.clip_id == "v1:0")
     assert (row.category, row.tags, row.exposures) == ("", {}, 1)
     eventually(library.refresh, "the withdrawal in the feed")
