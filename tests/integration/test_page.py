@@ -18,6 +18,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from schemas.topics import SUPERVISED_SCORES
 from streams.serving.api import create_api
 from streams.serving.ledgers import Ledgers
 from streams.serving.server import options
@@ -138,13 +139,58 @@ def _share(system: System, video: str, sessions: Iterable[int]) -> None:
 def test_every_clip_of_a_video_can_be_chosen_by_keyboard(address: str, browser: webdriver.Chrome) -> None:
     """The table of the curve has a link for each clip, with its tags and figures beside it; focus stays on the link."""
     browser.get(address)
-    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#numbers tbody a") != [], "the table")
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#chart canvas") != [], "the curve")
     browser.find_element(By.CSS_SELECTOR, "#numbers summary").send_keys(Keys.ENTER)
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#numbers tbody a") != [], "the table")
     links = browser.find_elements(By.CSS_SELECTOR, "#numbers tbody a")
     last = links[-1].text
     links[-1].send_keys(Keys.ENTER)
     eventually(lambda: f"({last} to " in browser.find_element(By.ID, "clip-title").text, "the clip of the last row")
     assert browser.switch_to.active_element.text == last
+
+
+def test_clips_stay_where_somebody_is(system: System, address: str, browser: webdriver.Chrome) -> None:
+    """When scores change, clips are written anew in their rows, so a click or a reader's place is not lost; focus stays, too."""
+    browser.get(address)
+    eventually(lambda: len(_names(browser)) == 20, "twenty clips")
+    browser.execute_script(
+        "document.querySelectorAll('#clips li').forEach((row) => { row.was = row.querySelector('.name').innerText; });"
+        "document.querySelector('#clips li:nth-child(3) a').focus()"
+    )
+    focused = browser.execute_script("return document.activeElement.hash")
+    _share(system, _ODD, range(40))
+    eventually(lambda: f"{_ODD} at 0:10" in _names(browser), "the clip that was just shared")
+    rows = browser.execute_script(
+        "return [...document.querySelectorAll('#clips li')].map((row) => [row.was ?? null, row.querySelector('.name').innerText])"
+    )
+    assert [was for was, _ in rows].count(None) <= 3
+    assert all(was == name for was, name in rows if was is not None)
+    assert browser.execute_script("return document.activeElement.hash") == focused
+
+
+def test_an_address_that_names_no_clip(address: str, browser: webdriver.Chrome) -> None:
+    """One that cannot be read is as none; an unknown clip is told, and no other video's curve is left; the skip link keeps it."""
+    browser.get(f"{address}/#50%")
+    eventually(lambda: "of 10; 90 % interval" in _words(browser, "explanation"), "the best clip")
+    browser.execute_script("location.hash = '#nobody:1'")
+    eventually(lambda: "this clip has no score" in _words(browser, "explanation"), "what is wrong")
+    assert browser.find_elements(By.CSS_SELECTOR, "#chart canvas") == []
+    assert _words(browser, "video-title") == "No curve of nobody"
+    browser.find_element(By.CLASS_NAME, "skip").send_keys(Keys.ENTER)
+    assert browser.execute_script("return [location.hash, document.activeElement.id]") == ["#nobody:1", "feed"]
+
+
+def test_a_long_video(system: System, address: str, browser: webdriver.Chrome) -> None:
+    """Tags are one shape a lane, inside the page; clips between others that have no score are no part of a line."""
+    clip = {"score_mean": 5.0, "score_sd": 1.0, "tags": {"goal": 0.9}}
+    clips = [clip | {"clip_index": index} for index in range(0, 2_000, 2)]
+    output = {"schema_version": 1, "video_id": "long", "model_version": "m", "category": "sports", "clips": clips}
+    system.send_raw([(b"long", json.dumps(output).encode())], topic=SUPERVISED_SCORES)
+    browser.get(f"{address}/#long%3A4")
+    eventually(lambda: browser.find_elements(By.CSS_SELECTOR, "#tags svg path") != [], "the lane")
+    assert _words(browser, "readout").endswith("goal")
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#tags *")) == 4
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_page_may_ask_nobody_else(address: str, browser: webdriver.Chrome) -> None:
@@ -163,7 +209,12 @@ def test_a_key_is_asked_for_where_one_is_needed(scored: System, browser: webdriv
     keys.write_text(f"- {{name: page, sha256: {sha256(b'open sesame').hexdigest()}, scopes: [feed, clips]}}\n")
     with _served(scored, ServingSettings(keys_file=keys)) as address:
         browser.get(address)
-        for key, answer in (("guessed", "does not know that key"), ("open sesame", "")):
+        for key, answer in (
+            (Keys.ESCAPE * 3, "An API key is needed"),
+            ("ключ", "digits and plain signs only"),
+            (Keys.BACKSPACE * 4 + "guessed", "does not know that key"),
+            ("open sesame", ""),
+        ):
             eventually(lambda: browser.execute_script("return document.activeElement.id") == "key", "a field that has the focus")
             browser.switch_to.active_element.send_keys(key, Keys.ENTER)
             eventually(lambda answer=answer: answer in browser.execute_script("return document.body.innerText"), answer)

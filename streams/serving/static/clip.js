@@ -27,6 +27,11 @@ export function show(told) {
     element("p", { class: "quiet" }, lineage(told)));
 }
 
+export function showError(clipId, message) {
+  document.getElementById("clip-title").textContent = clipId;
+  document.getElementById("explanation").replaceChildren(element("p", {}, message));
+}
+
 function block(title, head, rows) {
   return element("div", {}, element("h3", {}, title), element("div", { class: "scroll" }, element("table", {}, head, element("tbody", {}, ...rows))));
 }

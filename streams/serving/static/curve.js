@@ -3,11 +3,12 @@
 import uPlot from "./vendor/uplot.js";
 import { get } from "./door.js";
 import * as lanes from "./tags.js";
-import { address, CLIP_SECONDS, clock, element, heads, replaceKeepingFocus, score } from "./words.js";
+import { address, CLIP_SECONDS, clock, element, heads, place, say, score, writeRows } from "./words.js";
 
 // In the order in which they are drawn: the score comes last, on top.
 const LINES = [["supervised", "supervised_score"], ["ranker", "ranker_score"], ["behaviour", "behaviour_score"], ["score", "score"]];
 const SWITCHES = ["score", "interval", "supervised", "ranker", "behaviour"];
+const FIGURES = ["score", "score_low", "score_high", ...LINES.slice(0, -1).map(([, column]) => column)];
 const LABELS_PX = 72; // as wide as the names of the tags below the chart
 const RIGHT_PX = 16; // so that the last time has room
 const TICKS_S = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
@@ -15,7 +16,7 @@ const TICKS_S = [10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
 const shown = new Set(SWITCHES);
 let video;
 let points = [];
-let tags = new Map();
+let places = []; // the points by their clips' indices; nothing where a clip has no score
 let chosen;
 let chart;
 
@@ -25,26 +26,34 @@ export function start(onChoose) {
   new ResizeObserver(() => chart?.setSize(size())).observe(box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   box.addEventListener("click", () => {
-    const index = chart?.cursor.idx;
-    if (index !== null && index !== undefined) onChoose(name(points[index]));
+    const point = places[chart?.cursor.idx];
+    if (point) onChoose(name(point));
   });
+  document.getElementById("numbers").addEventListener("toggle", table);
+  document.querySelector("#numbers table").append(
+    heads("time", "score", "from", "to", "supervised", "ranker", "behaviour", "tags"), element("tbody"));
 }
 
 export async function load(of) {
-  const id = encodeURIComponent(of);
-  const [curve, feed] = await Promise.all([get(`/v1/videos/${id}/curve`), get(`/v1/highlights?video=${id}&limit=1000`)]);
-  return { video: of, points: curve, tags: lanes.likely(feed.items) };
+  return { video: of, points: await get(`/v1/videos/${encodeURIComponent(of)}/curve`) };
 }
 
 export function show(told, clipIndex) {
   const same = chart && told.video === video;
-  ({ video, points, tags } = told);
+  ({ video, points } = told);
+  places = Array.from({ length: points.length ? points.at(-1).clip_index + 1 : 0 });
+  for (const point of points) places[point.clip_index] = point;
   chosen = clipIndex;
-  document.getElementById("video-title").textContent = `${video}, most worth watching`;
-  if (same) chart.setData(columns());
+  document.getElementById("video-title").textContent = points.length ? `${video}, most worth watching` : `No curve of ${video}`;
+  if (same) redraw();
   else draw();
-  lanes.draw(tags, clips());
+  lanes.draw(places);
   table();
+}
+
+// Nothing of another video stays where a video cannot be shown; what is known of this one does.
+export function leave(of) {
+  if (of !== video) show({ video: of, points: [] }, undefined);
 }
 
 function toggle(part) {
@@ -62,10 +71,6 @@ function name(point) {
   return `${video}:${point.clip_index}`;
 }
 
-function clips() {
-  return points.at(-1).clip_index + 1;
-}
-
 function colour(of) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${of}`).trim();
 }
@@ -81,23 +86,36 @@ function size() {
 
 // A point stands in the middle of its clip, above the clip's place in the lanes of tags.
 function columns() {
-  const along = (column) => points.map((point) => point[column]);
-  return [points.map((point) => (point.clip_index + 0.5) * CLIP_SECONDS), ...LINES.map(([, column]) => along(column)), along("score_high"), along("score_low")];
+  const along = (column) => places.map((point) => point?.[column] ?? null); // a line ends at null
+  return [places.map((_, index) => (index + 0.5) * CLIP_SECONDS), ...LINES.map(([, column]) => along(column)), along("score_high"), along("score_low")];
 }
 
 function line(part, width) {
-  return { show: shown.has(part), stroke: colour(part), width, points: { show: points.length < 2 } };
+  return { show: shown.has(part), stroke: colour(part), width, points: { show: false, filter: (drawn, series) => lonely(drawn.data[series]) } };
+}
+
+// A line needs two points: one that has no neighbour is drawn as such.
+function lonely(values) {
+  return [...values.keys()].filter((index) => values[index] != null && values[index - 1] == null && values[index + 1] == null);
+}
+
+function redraw() {
+  chart.setData(columns());
+  read(chart);
 }
 
 function draw() {
   chart?.destroy();
   chart = undefined;
-  if (!points.length) return;
+  if (!points.length) {
+    document.getElementById("readout").textContent = "";
+    return;
+  }
   const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  const bound = { ...line("interval", 0), points: { show: false } };
+  const bound = { ...line("interval", 0), points: { show: false, filter: null } };
   chart = new uPlot({
     ...size(),
-    scales: { x: { time: false, range: () => [0, clips() * CLIP_SECONDS] }, y: { range: [0, 10] } },
+    scales: { x: { time: false, range: () => [0, places.length * CLIP_SECONDS] }, y: { range: [0, 10] } },
     padding: [8, RIGHT_PX, 0, 0],
     axes: [{ ...axis, values: (_, ticks) => ticks.map(clock), incrs: TICKS_S, space: 60, size: 28 }, { ...axis, size: LABELS_PX }],
     series: [{}, ...LINES.map(([part]) => line(part, part === "score" ? 2.5 : 1.25)), bound, bound],
@@ -111,6 +129,7 @@ function draw() {
 
 // The clip that is explained below stands out in the chart.
 function mark({ ctx, bbox, valToPos }) {
+  if (!places[chosen]) return;
   const [from, to] = [chosen, chosen + 1].map((index) => valToPos(index * CLIP_SECONDS, "x", true));
   ctx.fillStyle = tint("accent", 14);
   ctx.fillRect(from, bbox.top, to - from, bbox.height);
@@ -118,19 +137,26 @@ function mark({ ctx, bbox, valToPos }) {
 
 // What the chart says where the pointer is; of the clip that is explained where it is nowhere.
 function read({ cursor }) {
-  const point = cursor.idx === null || cursor.idx === undefined ? points.find((one) => one.clip_index === chosen) : points[cursor.idx];
+  const point = places[cursor.idx ?? chosen];
   const parts = LINES.slice(0, -1).map(([part, column]) => `${part} ${score(point?.[column])}`);
   document.getElementById("readout").textContent = point
-    ? [clock(point.clip_index * CLIP_SECONDS), `score ${score(point.score)} (${score(point.score_low)} to ${score(point.score_high)})`, ...parts].join(" · ")
+    ? [clock(point.clip_index * CLIP_SECONDS), `score ${score(point.score)} (${score(point.score_low)} to ${score(point.score_high)})`, ...parts, ...point.likely_tags].join(" · ")
     : "";
 }
 
+// Only who has opened it needs it: a long video has thousands of rows.
 function table() {
-  const figures = ["score", "score_low", "score_high", ...LINES.slice(0, -1).map(([, column]) => column)];
-  const rows = points.map((point) => element("tr", {},
-    element("th", { scope: "row" }, element("a", { href: address(name(point)) }, clock(point.clip_index * CLIP_SECONDS))),
-    ...figures.map((figure) => element("td", {}, score(point[figure]))),
-    element("td", {}, tags.get(point.clip_index)?.join(", ") ?? "")));
-  replaceKeepingFocus(document.querySelector("#numbers table"),
-    heads("time", "score", "from", "to", "supervised", "ranker", "behaviour", "tags"), element("tbody", {}, ...rows));
+  if (!document.getElementById("numbers").open) return;
+  writeRows(document.querySelector("#numbers tbody"), points, name, row, write);
+}
+
+function row(clipId) {
+  return element("tr", {},
+    element("th", { scope: "row" }, element("a", { href: address(clipId) }, clock(place(clipId)[1] * CLIP_SECONDS))),
+    ...FIGURES.map(() => element("td")), element("td"));
+}
+
+function write({ children }, point) {
+  FIGURES.forEach((figure, index) => say(children[index + 1], score(point[figure])));
+  say(children[FIGURES.length + 1], point.likely_tags.join(", "));
 }

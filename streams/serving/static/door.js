@@ -3,6 +3,7 @@
 import { element } from "./words.js";
 
 const KEPT_AS = "highlights-key";
+const SENDABLE = /^[ -~]+$/; // a header takes nothing else
 let asking;
 
 export async function request(path, options = {}) {
@@ -30,16 +31,23 @@ export async function problem(response) {
 function ask(refused) {
   const field = element("input", { id: "key", type: "password", autocomplete: "off", required: true, "aria-describedby": "key-why" });
   const why = refused ? "This server does not know that key." : "This server asks for one. It is kept until this tab is closed.";
-  const form = element("form", {},
-    element("label", { for: "key" }, "API key"), field, element("p", { id: "key-why", role: "alert" }, why), element("button", {}, "Use it"));
+  const told = element("p", { id: "key-why", role: "alert" }, why);
+  const form = element("form", {}, element("label", { for: "key" }, "API key"), field, told, element("button", {}, "Use it"));
   const dialog = element("dialog", { "aria-labelledby": "key-title" }, element("h2", { id: "key-title" }, "An API key is needed"), form);
   document.body.append(dialog);
-  dialog.addEventListener("cancel", (event) => event.preventDefault()); // without a key there is nothing to see
+  // Without a key there is nothing to see; and a browser lets whoever insists close it all the same.
+  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  dialog.addEventListener("close", () => dialog.showModal());
   dialog.showModal();
   return new Promise((done) => {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      sessionStorage.setItem(KEPT_AS, field.value.trim());
+      const key = field.value.trim();
+      if (!SENDABLE.test(key)) {
+        told.textContent = "A key has letters from A to Z, digits and plain signs only.";
+        return;
+      }
+      sessionStorage.setItem(KEPT_AS, key);
       dialog.remove();
       done();
     });

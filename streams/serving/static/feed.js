@@ -1,7 +1,7 @@
 // The live feed: what the server says of the top, as it changes.
 
 import * as events from "./events.js";
-import { address, chosen, CLIP_SECONDS, clock, count, element, place, replaceKeepingFocus, score } from "./words.js";
+import { address, chosen, CLIP_SECONDS, clock, count, element, place, say, score, writeRows } from "./words.js";
 
 const SHOWN = 20;
 const AGAIN_AFTER_MS = 5000;
@@ -38,9 +38,8 @@ export function markCurrent(clipId) {
 }
 
 function show(items, changed) {
-  const rows = items.map((item, rank) => row(item, rank, changed));
-  const none = element("li", { class: "quiet" }, "No clip has a score yet: send interactions.");
-  replaceKeepingFocus(document.getElementById("clips"), ...(items.length ? rows : [none]));
+  const none = { clip_id: "" };
+  writeRows(document.getElementById("clips"), items.length ? items : [none], (item) => item.clip_id, make, (row, item, rank) => write(row, item, rank, changed));
   markCurrent(chosen());
   announce(items[0], changed);
   before = new Map(items.map((item) => [item.clip_id, item.worth]));
@@ -48,24 +47,32 @@ function show(items, changed) {
 
 // Scores move every second: only a new first clip is worth interrupting somebody who listens.
 function announce(item, changed) {
-  if (changed && item && item.clip_id !== first) document.getElementById("news").textContent = `${words(item)} is first now.`;
+  if (changed && item && item.clip_id !== first) document.getElementById("news").textContent = `${words(item.clip_id)} is first now.`;
   first = item?.clip_id;
 }
 
-function row(item, rank, changed) {
-  const was = before.get(item.clip_id);
-  const state = changed && was === undefined ? "new" : was < item.worth ? "up" : undefined;
-  const tags = Object.entries(item.tags).sort((one, other) => other[1] - one[1]).slice(0, 3).map(([name]) => name);
-  const seen = item.exposures ? `${count(item.exposures)} watched, ${count(item.shares)} shared` : "not watched yet";
-  return element("li", { class: state },
-    element("a", { href: address(item.clip_id) },
-      element("span", { class: "rank", "aria-hidden": "true" }, String(rank + 1)),
-      element("span", { class: "name" }, words(item)),
-      element("span", { class: "score" }, score(item.score)),
-      element("span", { class: "why" }, [item.category, ...tags, seen].filter(Boolean).join(" · "))));
+function make(clipId) {
+  if (!clipId) return element("li", { class: "quiet" }, "No clip has a score yet: send interactions.");
+  return element("li", {},
+    element("a", { href: address(clipId) },
+      element("span", { class: "rank", "aria-hidden": "true" }),
+      element("span", { class: "name" }, words(clipId)),
+      element("span", { class: "score" }),
+      element("span", { class: "why" })));
 }
 
-function words(item) {
-  const [video, index] = place(item.clip_id);
+function write(row, item, rank, changed) {
+  if (!item.clip_id) return;
+  const was = before.get(item.clip_id);
+  const tags = Object.entries(item.tags).sort((one, other) => other[1] - one[1]).slice(0, 3).map(([name]) => name);
+  const seen = item.exposures ? `${count(item.exposures)} watched, ${count(item.shares)} shared` : "not watched yet";
+  row.className = changed && was === undefined ? "new" : was < item.worth ? "up" : "";
+  say(row.querySelector(".rank"), String(rank + 1));
+  say(row.querySelector(".score"), score(item.score));
+  say(row.querySelector(".why"), [item.category, ...tags, seen].filter(Boolean).join(" · "));
+}
+
+function words(clipId) {
+  const [video, index] = place(clipId);
   return `${video} at ${clock(index * CLIP_SECONDS)}`;
 }

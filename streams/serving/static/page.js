@@ -15,24 +15,17 @@ function state(name, words) {
   shown.textContent = words;
 }
 
-function isClip(name) {
-  return name.includes(":");
-}
-
 async function show() {
   const clipId = chosen();
-  if (!isClip(clipId)) return;
+  if (!clipId) return;
   feed.markCurrent(clipId);
   const [video, index] = place(clipId);
-  try {
-    const [explanation, drawing] = await Promise.all([clip.load(clipId), curve.load(video)]);
-    if (clipId !== chosen()) return; // somebody was faster than the server
-    clip.show(explanation);
-    curve.show(drawing, index);
-  } catch (error) {
-    document.getElementById("clip-title").textContent = clipId;
-    document.getElementById("explanation").replaceChildren(element("p", {}, error.message));
-  }
+  const [explained, drawn] = await Promise.allSettled([clip.load(clipId), curve.load(video)]);
+  if (clipId !== chosen()) return; // somebody was faster than the server
+  if (drawn.value) curve.show(drawn.value, index);
+  else curve.leave(video);
+  if (explained.value) clip.show(explained.value);
+  else clip.showError(clipId, explained.reason.message);
 }
 
 async function health() {
@@ -75,7 +68,7 @@ async function watch() {
   const publishedAt = await health();
   if (publishedAt === undefined || publishedAt !== shownAt) {
     try {
-      if (!isClip(chosen())) await chooseFirst();
+      if (!chosen()) await chooseFirst();
       await show();
       shownAt = publishedAt;
     } catch (error) {
@@ -89,7 +82,12 @@ const diverse = document.getElementById("diverse");
 diverse.addEventListener("change", () => feed.follow(diverse.checked, state));
 addEventListener("hashchange", async () => {
   await show();
-  if (isClip(chosen()) && matchMedia("(max-width: 56rem)").matches) document.getElementById("detail").scrollIntoView({ behavior: "smooth" });
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+  if (chosen() && matchMedia("(max-width: 56rem)").matches) document.getElementById("detail").scrollIntoView({ behavior });
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the clip, and keeps it
+  document.getElementById("feed").focus();
 });
 curve.start((clipId) => { location.hash = address(clipId); });
 feed.follow(false, state);

@@ -1,28 +1,28 @@
-// The tags of a video's clips, as lanes below its curve.
+// The tags of a video's clips, as lanes below its curve: one shape each, however long the video is.
 
-import { CLIP_SECONDS, clock, element } from "./words.js";
+import { element } from "./words.js";
 
-const LIKELY_FROM = 0.5;
 const MOST = 8;
+const SVG = "http://www.w3.org/2000/svg";
 
-// Returns, for each clip's index, the names of the tags that it probably has.
-export function likely(clips) {
-  return new Map(clips.map((clip) => [
-    Number(clip.clip_id.slice(clip.clip_id.lastIndexOf(":") + 1)),
-    Object.entries(clip.tags).filter(([, probability]) => probability >= LIKELY_FROM).map(([name]) => name),
-  ]));
+export function draw(places) {
+  const having = new Map();
+  places.forEach((point, index) => {
+    for (const name of point?.likely_tags ?? []) {
+      if (!having.has(name)) having.set(name, []);
+      having.get(name).push(index);
+    }
+  });
+  const most = [...having].sort((one, other) => other[1].length - one[1].length).slice(0, MOST);
+  document.getElementById("tags").replaceChildren(...most.map(([name, indices]) => lane(name, indices, places.length)));
 }
 
-export function draw(tags, clips) {
-  const counts = new Map();
-  for (const name of [...tags.values()].flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const names = [...counts.keys()].sort((one, other) => counts.get(other) - counts.get(one)).slice(0, MOST);
-  document.getElementById("tags").replaceChildren(...names.map((name) => lane(name, tags, clips)));
-}
-
-function lane(name, tags, clips) {
-  const places = Array.from({ length: clips }, (_, index) => (tags.get(index)?.includes(name)
-    ? element("i", { class: "there", title: `${name} at ${clock(index * CLIP_SECONDS)}` })
-    : element("i")));
-  return element("div", {}, element("b", {}, name), ...places);
+function lane(name, indices, length) {
+  const shape = document.createElementNS(SVG, "svg");
+  shape.setAttribute("viewBox", `0 0 ${length} 1`);
+  shape.setAttribute("preserveAspectRatio", "none");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", indices.map((index) => `M${index} 0h1v1h-1z`).join(""));
+  shape.append(path);
+  return element("div", {}, element("b", {}, name), shape);
 }

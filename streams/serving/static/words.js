@@ -15,11 +15,32 @@ export function heads(...names) {
   return element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name))));
 }
 
-// Whoever has tabbed to a link stays on it when what it stands in is drawn anew.
-export function replaceKeepingFocus(parent, ...children) {
-  const focused = parent.contains(document.activeElement) ? document.activeElement.hash : undefined;
-  parent.replaceChildren(...children);
-  if (focused) [...parent.querySelectorAll("a")].find((link) => link.hash === focused)?.focus({ preventScroll: true });
+// Writes rows where they stand: whoever is at one, with pointer, keyboard or ear, stays there while it says something new.
+// `make(key)` makes the row of a key that has none, `write(row, item, index)` has it say what an item does.
+export function writeRows(parent, items, keyOf, make, write) {
+  const rows = new Map([...parent.children].map((row) => [row.dataset.key, row]));
+  const keys = new Set(items.map(keyOf));
+  for (const [key, row] of rows) if (!keys.has(key)) row.remove();
+  const focused = document.activeElement;
+  let next = parent.firstElementChild;
+  items.forEach((item, index) => {
+    const key = keyOf(item);
+    const row = rows.get(key) ?? make(key);
+    row.dataset.key = key;
+    // One that has fallen is moved itself, rather than each that is above it now.
+    if (next && next !== row && next.nextElementSibling === row) {
+      parent.append(next);
+      next = row;
+    }
+    if (row === next) next = row.nextElementSibling;
+    else parent.insertBefore(row, next);
+    write(row, item, index);
+  });
+  if (parent.contains(focused)) focused.focus({ preventScroll: true }); // a row that is moved loses it
+}
+
+export function say(node, words) {
+  if (node.textContent !== words) node.textContent = words;
 }
 
 export function score(value) {
@@ -50,7 +71,12 @@ export function address(clipId) {
   return `#${encodeURIComponent(clipId)}`;
 }
 
-// The name in the page's address: a clip's, or that of a part of the page.
+// The name of the clip in the page's address; empty where there is none, or nothing that can be read.
 export function chosen() {
-  return decodeURIComponent(location.hash.slice(1));
+  try {
+    const name = decodeURIComponent(location.hash.slice(1));
+    return name.includes(":") ? name : "";
+  } catch {
+    return "";
+  }
 }
