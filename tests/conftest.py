@@ -1,5 +1,6 @@
-"""What all tests share: the folder of real data, and how hypothesis draws examples."""
+"""What all tests share: the folder of real data, how hypothesis draws examples, and that no test knows anybody's system."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ from platformdirs import user_cache_path
 # The same examples in every run, and no deadline: the first example of a run compiles.
 settings.register_profile("same", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
+
+# Whoever types `make test` may have exported the addresses of a real system: no test, nor what it starts, is to know them.
+for _name in [name for name in os.environ if name.startswith("HIGHLIGHTS_")]:
+    del os.environ[_name]
 
 _DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
