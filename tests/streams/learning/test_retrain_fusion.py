@@ -1,5 +1,7 @@
 """Learning a fusion of what workers know: which labelled clips teach it what, and which judge it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from scoring.learned_fusion.live import SIGNALS
 from scoring.learned_fusion.model import SignalTable
 from scoring.splits import Split, split_of
 from streams.learning.labels import Labels
-from streams.learning.retrain_fusion import Learned, learn_fusion
+from streams.learning.retrain_fusion import Learned, _trained_on_validation, learn_fusion
 from streams.learning.snapshot import Snapshot
+from streams.settings import Settings
+from streams.supervised.releases import ModelManifest, models
 
 _VIDEOS, _CLIPS = 100, 10
 _NAMES = sorted(f"v{number:03d}" for number in range(_VIDEOS))
@@ -68,6 +72,21 @@ def test_a_model_that_has_learned_from_validation_leaves_nothing_to_learn_it_by(
     """Its manifest says so; the way out is to train it again."""
     with pytest.raises(ConfigurationError, match=r"^0 labelled clips.*30 are needed.*m-1 has learned from these, too: train"):
         _learned(_table(_SIDE != Split.TEST), None, "m-1")
+
+
+def test_models_that_have_learned_from_validation_are_known_by_their_manifests(tmp_path: Path) -> None:
+    """Whoever names validation among what it has not seen has not; before it was noted all models had."""
+    settings = Settings(data_dir=tmp_path)
+    releases = models(settings.learning.models_folder(settings.data_dir))
+    for name, unseen in (("m-before", ("test",)), ("m-since", ("validation", "test"))):
+        releases.write_files(_manifest(name, unseen), {})
+    assert _trained_on_validation(settings) == {"m-before"}
+
+
+def _manifest(release: str, unseen: tuple[str, ...]) -> ModelManifest:
+    common = {"created_at": "2026-01-01T00:00:00+00:00", "code_version": "0", "seed": 1, "seconds": 0.1}
+    nothing = {name: {} for name in ("config", "metrics", "files", "model", "data", "vocabulary", "counts")}
+    return ModelManifest(release=release, unseen=unseen, **common, **nothing)
 
 
 def test_too_few_clips_of_validation_are_told_with_the_way_out() -> None:
