@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import ConfigurationError, StateError
@@ -111,6 +112,36 @@ def test_a_damaged_data_set_is_refused_with_the_file(written: tuple[Path, Datase
     (folder / "data" / "train" / "part-00009.parquet").write_bytes(b"")
     expected = r"README.md \(changed\), data/test/part-00000.parquet \(missing\), data/train/part-00009.parquet \(not listed\)"
     with pytest.raises(StateError, match=expected):
+        verify(folder)
+
+
+def _rewrite(folder: Path, **sides: pa.Table) -> None:
+    """Put other rows into sides of a data set, with checksums that are right."""
+    for name, rows in sides.items():
+        pq.write_table(rows, folder / "data" / name / "part-00000.parquet")
+    lines = (f"{digest}  {name}\n" for name, digest in sorted(dataset.checksums(folder).items()))
+    (folder / dataset.CHECKSUMS).write_text("".join(lines))
+
+
+def test_a_row_on_another_side_is_found(written: tuple[Path, DatasetManifest]) -> None:
+    """Two rows that have changed places are of videos of another side, though files and numbers of rows are as they should be."""
+    folder, _ = written
+    train, test = (ds.dataset(folder / "data" / name).to_table() for name in ("train", "test"))
+    _rewrite(
+        folder,
+        train=pa.concat_tables([train.slice(1), test.slice(0, 1)]),
+        test=pa.concat_tables([test.slice(1), train.slice(0, 1)]),
+    )
+    with pytest.raises(StateError, match=r"data/train holds .* rows of .*, 1 of videos of another side"):
+        verify(folder)
+
+
+def test_a_row_that_is_missing_is_found(written: tuple[Path, DatasetManifest]) -> None:
+    """There are to be as many as the manifest says."""
+    folder, manifest = written
+    _rewrite(folder, test=ds.dataset(folder / "data" / "test").to_table().slice(1))
+    rows = manifest.splits["test"].rows
+    with pytest.raises(StateError, match=f"data/test holds {rows - 1} rows of {rows}, 0 of videos of another side"):
         verify(folder)
 
 
