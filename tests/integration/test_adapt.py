@@ -131,25 +131,41 @@ def test_every_source_gives_the_same_from_a_file_and_from_a_topic(system: System
         assert sorted(_interactions(system)) == sorted(expected)
 
 
+def _send(system: System, topic: str, beats: range) -> list[list[bytes]]:
+    """Send heartbeats of all sessions; return the events of each partition."""
+    producer, sent = VerifiedProducer(system.settings.kafka), list[list[bytes]]([[], []])
+    for beat in beats:
+        for session in range(_SESSIONS):
+            sent[session % 2].append(_event(session, beat))
+            producer.send(topic, key=None, value=sent[session % 2][-1], partition=session % 2)
+    producer.verify()
+    return sent
+
+
+def test_a_forwarder_that_has_stopped_in_order_is_followed_by_one_that_sends_the_rest(system: System, player_events: str) -> None:
+    """Spans that are open in between are read again and go on; no message is sent twice."""
+    sent: list[list[bytes]] = [[], []]
+    for beats in (range(_HEARTBEATS // 2), range(_HEARTBEATS // 2, _HEARTBEATS + 1)):
+        sent = [before + events for before, events in zip(sent, _send(system, player_events, beats), strict=True)]
+        expected = sorted(message for events in sent for message in _expected(events)[0])
+        end = time.monotonic() + 60
+        Forwarder(system.settings, EventSource.SEGMENT, player_events).run(
+            lambda expected=expected, end=end: len(_interactions(system)) >= len(expected) or time.monotonic() > end
+        )
+        assert sorted(_interactions(system)) == expected
+
+
 def test_a_forwarder_that_is_killed_loses_nothing_and_makes_nothing_else(
     system: System, player_events: str, start_adapting: Callable[[], subprocess.Popen[bytes]]
 ) -> None:
     """Killed between two halves of all sessions: spans that were open go on, and what is sent twice is the same message."""
-    producer, sent = VerifiedProducer(system.settings.kafka), list[list[bytes]]([[], []])
-
-    def send(beats: range) -> None:
-        for beat in beats:
-            for session in range(_SESSIONS):
-                sent[session % 2].append(_event(session, beat))
-                producer.send(player_events, key=None, value=sent[session % 2][-1], partition=session % 2)
-        producer.verify()
-
-    send(range(_HEARTBEATS // 2))
+    first = _send(system, player_events, range(_HEARTBEATS // 2))
     killed = start_adapting()
     eventually(lambda: len(_interactions(system)) > _SESSIONS, "the first interactions")
     killed.kill()
     killed.wait()
-    send(range(_HEARTBEATS // 2, _HEARTBEATS + 1))
+    rest = _send(system, player_events, range(_HEARTBEATS // 2, _HEARTBEATS + 1))
+    sent = [before + events for before, events in zip(first, rest, strict=True)]
     expected = [_expected(events) for events in sent]
     made = {message for interactions, _ in expected for message in interactions}
     last = start_adapting()
