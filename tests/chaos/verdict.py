@@ -1,10 +1,7 @@
 """What must hold when a system is quiet: the audit finds nothing, every message is accounted for, every dead letter is there."""
 
-import time
-
 from schemas.dead_letters import HEADER_PREFIX
 from schemas.topics import DEAD_LETTERS, INTERACTIONS
-from streams.audit import Audit
 from streams.kafka import topic_name
 from streams.reading import read
 from streams.recompute import recompute
@@ -13,12 +10,10 @@ from streams.settings import Settings
 from tests.integration.running import System
 from tests.streams.world import session_records
 
-_SETTLED_WITHIN_S = 20.0
-
 
 def faults_of(system: System, sent: int) -> list[str]:
     """Return what is wrong; nothing when all is well."""
-    result = _settled(system)
+    result = system.settled_audit()
     wrong = [str(difference) for part in result.partitions for difference in part.shown]
     consumed = sum(part.consumed + part.missing for part in result.partitions)
     if consumed != sent:
@@ -31,15 +26,6 @@ def faults_of(system: System, sent: int) -> list[str]:
         for partition, count in sorted(buried)
         if count != len(letters[partition])
     ]
-
-
-def _settled(system: System) -> Audit:
-    """Return an audit with no row in flight, or the last of some in a row; a state in another's place is published soon."""
-    end = time.monotonic() + _SETTLED_WITHIN_S
-    while True:
-        result = system.audit()
-        if time.monotonic() > end or not any(part.in_flight for part in result.partitions):
-            return result
 
 
 def wrong_sessions(system: System) -> list[str]:

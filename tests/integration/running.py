@@ -3,31 +3,48 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+import pytest
 from clickhouse_connect.driver.client import Client
 
+from infra.embedded.clickhouse import EmbeddedClickHouse
+from infra.embedded.kafka import EmbeddedKafka
 from schemas.topics import INTERACTIONS
 from streams import clickhouse
 from streams.audit import Audit, audit
 from streams.cli.environment import environment_of
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
+from streams.reading import read
 from streams.replay.publish import publish_interactions, publish_supervised
 from streams.replay.simulate import SimulateSource
 from streams.settings import Settings
 
 START_MS = 1_790_000_000_000
 _DEADLINE_S = 240.0
+_SETTLED_WITHIN_S = 20.0
 
 
-def eventually(holds: Callable[[], bool], what: str, deadline_s: float = _DEADLINE_S) -> None:
-    """Wait until something holds; fail when it does not in time."""
+def eventually(holds: Callable[[], bool], what: str | Callable[[], str], deadline_s: float = _DEADLINE_S) -> None:
+    """Wait until something holds; fail when it does not in time. A function of what fails is called then: a log has grown."""
     end = time.monotonic() + deadline_s
     while not holds():
-        assert time.monotonic() < end, f"not within {deadline_s:.0f} s: {what}"
+        if time.monotonic() > end:
+            pytest.fail(f"not within {deadline_s:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.05)
+
+
+@contextmanager
+def without(server: EmbeddedKafka | EmbeddedClickHouse) -> Iterator[None]:
+    """Kill a server of the session's, and start it again in the end, whatever happens: the tests to come need it."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
 
 
 class System:
@@ -100,24 +117,46 @@ class System:
             producer.send(topic_name(self.settings.kafka, topic), key=key, value=value, headers=[("trace", b"\x00\xff")])
         producer.verify()
 
+    def messages(self, topic: str) -> int:
+        """Return the number of messages in a topic."""
+        kafka, parts = self.settings.kafka, range(self.partitions)
+        return sum(len(batch) for partition in parts for batch in read(kafka, topic_name(kafka, topic), partition))
+
     def committed(self) -> int:
         """Return the number of source messages before the committed offsets."""
         return self._committed.count()
 
-    def wait_for(self, messages: int) -> None:
-        """Wait until that many source messages are applied, published and committed."""
+    def eventually(self, holds: Callable[[], bool], what: str, deadline_s: float = _DEADLINE_S) -> None:
+        """Wait until something holds; fail with what the workers said when it does not in time, at once when one has crashed."""
 
         def done() -> bool:
             crashed = [worker.returncode for worker in self._workers if worker.poll() not in (None, 0, -9, -15)]
             assert not crashed, f"a worker ended with {crashed}:\n{self.log}"
-            return self.committed() >= messages
+            return holds()
 
-        eventually(done, f"{messages} messages committed; the workers said:\n{self.log}")
+        eventually(done, lambda: f"{what}; the workers said:\n{self.log}", deadline_s)
+
+    def wait_for(self, messages: int) -> None:
+        """Wait until that many source messages are applied, published and committed."""
+        self.eventually(lambda: self.committed() >= messages, f"{messages} messages committed")
+
+    def settled_audit(self) -> Audit:
+        """Return an audit with no row in flight, or the last of some in a row; a state in another's place is published soon."""
+        end = time.monotonic() + _SETTLED_WITHIN_S
+        while True:
+            result = self.audit()
+            if time.monotonic() > end or not any(part.in_flight for part in result.partitions):
+                return result
 
     def assert_exact(self, messages: int) -> Audit:
-        """Assert that the audit finds nothing, and that so many interactions were consumed; return it."""
-        result = self.audit()
+        """Assert that the audit finds nothing, not even a row that stays in flight, and that so many interactions were consumed.
+
+        Returns:
+            The audit.
+        """
+        result = self.settled_audit()
         assert result.differences == 0, [part.shown for part in result.partitions]
+        assert [part.in_flight for part in result.partitions] == [0] * self.partitions
         assert sum(part.consumed for part in result.partitions) == messages
         return result
 

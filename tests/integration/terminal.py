@@ -27,15 +27,24 @@ class Terminal:
         return process
 
     def start_up(self) -> subprocess.Popen[bytes]:
-        """Start `highlights up`, and wait until it is ready or has ended."""
+        """Start `highlights up`, and wait until it is ready."""
         process = self.start("up", "--kafka-port", "0", "--clickhouse-port", "0")
-        eventually(lambda: "other terminals" in self.said("up") or process.poll() is not None, "highlights up")
+        eventually(lambda: "other terminals" in self.said("up") or process.poll() is not None, lambda: self.said("up"))
+        assert process.poll() is None, self.said("up")
         return process
 
     def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         command = [sys.executable, "-m", "streams.cli", *arguments]
         return subprocess.run(command, env=self.env, input=text, capture_output=True, text=True, timeout=300, check=False)
+
+    def run_well(self, *arguments: str) -> None:
+        """Run a command that is to end well: `explain` as soon as the worker has scored the clip, any other at once."""
+        if arguments[0] == "explain":
+            eventually(lambda: self.run(*arguments).returncode == 0, lambda: f"{arguments}; {self.said('worker')}")
+        else:
+            done = self.run(*arguments)
+            assert done.returncode == 0, (arguments, done.stdout, done.stderr)
 
     def said(self, name: str) -> str:
         """Return what a command that stays has said."""

@@ -34,7 +34,7 @@ def test_up_worker_replay_feed_explain_audit(terminal: Terminal, up: subprocess.
         clips[:] = json.loads(terminal.run("feed", "--video", "film", "--json").stdout or "[]")
         return bool(clips)
 
-    eventually(scored, f"a feed; the worker said {terminal.said('worker')}")
+    eventually(scored, lambda: f"a feed; the worker said {terminal.said('worker')}")
     assert {clip["clip_id"]: (clip["exposures"], clip["shares"]) for clip in clips} == {"film:0": (9, 1), "film:1": (9, 0)}
     explanation = json.loads(terminal.run("explain", "film:0", "--json").stdout)
     assert explanation["counts"] == {"exposures": 9, "shares": 1, "rewinds": 0, "fast_forwards": 0}
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_the_demo_and_leaves_nothing(terminal: Terminal) -> None:
     """Ctrl-C in the middle stops all processes and removes the folder."""
     terminal.env["TMPDIR"] = str(terminal.folder)
     demo = terminal.start("demo", "--events", "3000000")
-    eventually(lambda: "supervised outputs" in terminal.said("demo"), f"the middle of the demo; {terminal.said('demo')}")
+    eventually(lambda: "supervised outputs" in terminal.said("demo"), lambda: f"the middle of the demo; {terminal.said('demo')}")
     children = psutil.Process(demo.pid).children(recursive=True)
     demo.send_signal(signal.SIGINT)
     assert demo.wait(90) == 130, terminal.said("demo")

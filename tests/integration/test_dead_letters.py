@@ -2,7 +2,7 @@
 
 from schemas.topics import DEAD_LETTERS
 from streams.dead_letters import Replayed, read, replay
-from tests.integration.running import System, eventually
+from tests.integration.running import System
 
 
 def test_a_letter_with_nowhere_to_go_holds_up_no_other(system: System) -> None:
@@ -10,9 +10,9 @@ def test_a_letter_with_nowhere_to_go_holds_up_no_other(system: System) -> None:
     system.send_raw([(b"v", b"not ours")], topic=DEAD_LETTERS)
     system.send_raw([(b"v", b"{")])
     system.start_worker()
-    eventually(lambda: len(read(system.settings)) == 2, f"the worker's letter; {system.log}")
+    system.eventually(lambda: len(read(system.settings)) == 2, "the worker's letter")
     assert [(letter.reason, letter.value) for letter in read(system.settings)] == [("unknown", "not ours"), ("invalid_json", "{")]
     assert [letter.value for letter in read(system.settings, limit=1)] == ["not ours"]
     assert replay(system.settings) == Replayed(replayed=1, left={"unknown": 1})
-    eventually(lambda: len(read(system.settings)) == 3, f"the letter back; {system.log}")
+    system.eventually(lambda: len(read(system.settings)) == 3, "the letter back")
     assert replay(system.settings) == Replayed(replayed=1, left={})

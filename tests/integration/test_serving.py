@@ -160,12 +160,12 @@ def test_what_models_have_withdrawn_is_shown_no_more(system: System) -> None:
         likely = curve(system.client, "v1")[0].likely_tags
         return feed(system.client, top=1, tag="goal"), explain(system.client, "v1:0")["tags"], likely
 
-    eventually(lambda: len(feed(system.client, top=9, tag="goal")) == 1, "the tag")
+    system.eventually(lambda: len(feed(system.client, top=9, tag="goal")) == 1, "the tag")
     assert shown()[1:] == ({"goal": pytest.approx(0.9)}, ["goal"])
     library.refresh()
     tagged = library.snapshot("tagged")
     system.send_raw([(video.encode(), None)], topic=SUPERVISED_SCORES)
-    eventually(lambda: shown() == ([], {}, []), f"neither tag nor category; {system.log}")
+    system.eventually(lambda: shown() == ([], {}, []), "neither tag nor category")
     (row,) = (row for row in feed(system.client, top=9) if row.clip_id == "v1:0")
     assert (row.category, row.tags, row.exposures) == ("", {}, 1)
     eventually(library.refresh, "the withdrawal in the feed")

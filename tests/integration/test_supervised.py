@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from streams import clickhouse
-from tests.integration.running import System, eventually
+from tests.integration.running import System
 from tests.streams.extraction.videos import make_video
 
 pytest.importorskip("torch")
@@ -58,7 +58,7 @@ def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_pa
         rows: list[tuple[int, int, int]] = client.query(query, {"release": manifest["release"]}).result_rows
         return rows == [(600, 600, 1)]
 
-    eventually(shown, f"600 clips scored by the model; {system.log}")
+    system.eventually(shown, "600 clips scored by the model")
 
 
 def test_a_model_is_trained_on_what_was_extracted_from_videos(system: System, tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ def processes(folder: Path) -> Iterator[list[psutil.Process]]:
             command = [sys.executable, "-m", "streams.cli", *arguments]
             process = subprocess.Popen(command, env=env, stdout=output, stderr=output)
         started.append(process)
-        eventually(lambda: ready in log.read_text() or process.poll() is not None, f"{ready}: {log.read_text()}")
+        eventually(lambda: ready in log.read_text() or process.poll() is not None, lambda: f"{ready}: {log.read_text()}")
+        assert process.poll() is None, log.read_text()
 
     try:
         start("up", "--kafka-port", "0", "--clickhouse-port", "0", ready="other terminals")

@@ -8,7 +8,7 @@ from schemas.topics import DEAD_LETTERS, INTERACTIONS
 from streams.kafka import partition_counts, topic_name
 from streams.reading import read
 from streams.settings import Settings
-from tests.integration.running import START_MS, System, eventually
+from tests.integration.running import START_MS, System
 from tests.security.conftest import Highlights
 
 _SESSION, _VIEWER, _BOT = "session-of-alice-51c7", "alice-at-example-90fe", "session-of-a-bot-3d1b"
@@ -44,9 +44,9 @@ def test_names_are_stored_nowhere(settings: Settings, make_system: Callable[[Set
     events = [_event(_SESSION, number) for number in range(20)] + [_event(_BOT, number) for number in range(400)]
     system.send_raw([(b"film", event) for event in [*events, _event(_SESSION, 1)[:-1]]])
     system.wait_for(len(events) + 1)
-    eventually(lambda: "state replaced" in system.log, f"the bot is excluded; the worker said {system.log}")
+    system.eventually(lambda: "state replaced" in system.log, "the bot is excluded")
     assert highlights(settings, "exclusions", "add", "--viewer", _VIEWER, "--reason", "asked to be forgotten").returncode == 0
-    eventually(lambda: system.log.count("state replaced") >= 2, "the viewer is forgotten")
+    system.eventually(lambda: system.log.count("state replaced") >= 2, "the viewer is forgotten")
     places = dict(_stored(system))
     assert {"clip_scores", "fused_scores", f"{settings.group}-statistics-changelog", "log"} <= places.keys()
     for where, content in _stored(system):
