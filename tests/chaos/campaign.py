@@ -3,9 +3,9 @@
 import resource
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -25,12 +25,14 @@ from tests.chaos.forked import WorkerForge
 from tests.chaos.gate import Gate
 from tests.chaos.lane import Lane
 from tests.chaos.report import Failure, Fault, Report
-from tests.infra.full_disk import fill_disk
-from tests.integration.running import eventually
+from tests.infra.full_disk import full_disk
+from tests.integration.running import eventually, without
 
 log = structlog.get_logger()
 
 _LANES = 4
+_MORE_FAULTS = 200
+"""That a campaign goes on for while it lacks what it is to have."""
 _FAULTS_BETWEEN_OUTAGES = (8, 24)
 _OUTAGE_S = (1.0, 5.0)
 _PARTITIONS = 3
@@ -45,7 +47,6 @@ class Campaign:
         """Set the plan."""
         self._stack = stack
         self._folder = folder
-        self._filling = folder / "filling"
         self._seed = seed
         self._wanted = faults
         self.forge = WorkerForge(folder)
@@ -71,9 +72,15 @@ class Campaign:
 
     def _run_lane(self, number: int) -> None:
         for system in count():
-            if self.report.count >= self._wanted or self._over.is_set():
+            if self._is_over:
                 return
             self._run_system(number, system)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether enough has happened, or something else has ended it."""
+        missing = self._wanted + (_MORE_FAULTS if self.report.lacks else 0) - self.report.count
+        return missing <= 0 or self._over.is_set()
 
     def _run_system(self, number: int, system: int) -> None:
         """Play rounds on one system until its viewers are used up, something is wrong, or enough has happened."""
@@ -82,10 +89,10 @@ class Campaign:
             lane = Lane(name, [self._seed, number, system], self._settings(name), self.forge, self._gate, self._folder)
         failure = None
         for round_number in count():
-            if failure or lane.traffic.exhausted or self.report.count >= self._wanted or self._over.is_set():
+            if failure or lane.traffic.exhausted or self._is_over:
                 break
             rng = np.random.default_rng([self._seed, number, system, round_number])
-            round_ = draw_round(rng)
+            round_ = draw_round(rng, turn=2 * number + round_number)
             lane.thin_out(int(rng.integers(0, MOST_WORKERS)))
             before = lane.traffic.sent
             log.info("round", lane=name, number=round_number, drawn=str(round_))
@@ -128,24 +135,19 @@ class Campaign:
 
     def _strike(self, outage: Outage, seconds: float) -> None:
         kafka, clickhouse = self._stack.kafka, self._stack.clickhouse
-        strikes: dict[Outage, tuple[Callable[[], None], Callable[[], None], float]] = {
-            Outage.BROKER_KILLED: (kafka.kill, kafka.start, 0.0),
-            Outage.BROKER_RESTARTED: (kafka.stop, kafka.start, 0.0),
-            Outage.BROKER_FROZEN: (*_freezing(kafka.pid), seconds),
-            Outage.CLICKHOUSE_KILLED: (clickhouse.kill, clickhouse.start, 0.0),
-            Outage.CLICKHOUSE_DOWN: (clickhouse.kill, clickhouse.start, seconds),
-            Outage.CLICKHOUSE_FROZEN: (*_freezing(clickhouse.pid), seconds),
-            Outage.BROKER_DISK_FULL: (partial(_forbid_files, kafka.pid), partial(_replace, kafka), seconds),
-            Outage.CLICKHOUSE_DISK_FULL: (
-                partial(fill_disk, self._filling),
-                self._filling.unlink,
-                seconds,
-            ),
+        strikes: dict[Outage, tuple[AbstractContextManager[None], float]] = {
+            Outage.BROKER_KILLED: (without(kafka), 0.0),
+            Outage.BROKER_RESTARTED: (_between(kafka.stop, kafka.start), 0.0),
+            Outage.BROKER_FROZEN: (_freezing(kafka.pid), seconds),
+            Outage.CLICKHOUSE_KILLED: (without(clickhouse), 0.0),
+            Outage.CLICKHOUSE_DOWN: (without(clickhouse), seconds),
+            Outage.CLICKHOUSE_FROZEN: (_freezing(clickhouse.pid), seconds),
+            Outage.BROKER_DISK_FULL: (_without_files(kafka), seconds),
+            Outage.CLICKHOUSE_DISK_FULL: (full_disk(self._folder), seconds),
         }
-        begin, finish, lasts_s = strikes[outage]
-        begin()
-        time.sleep(lasts_s)
-        finish()
+        struck, lasts_s = strikes[outage]
+        with struck:
+            time.sleep(lasts_s)
         eventually(self._has_leaders, "leaders of all partitions")
 
     def _has_leaders(self) -> bool:
@@ -157,18 +159,27 @@ class Campaign:
         return all(place.leader >= 0 and place.error is None for topic in topics for place in topic.partitions.values())
 
 
-def _freezing(pid: int) -> tuple[Callable[[], None], Callable[[], None]]:
+@contextmanager
+def _between(begin: Callable[[], None], finish: Callable[[], None]) -> Iterator[None]:
+    begin()
+    try:
+        yield
+    finally:
+        finish()
+
+
+def _freezing(pid: int) -> AbstractContextManager[None]:
     process = psutil.Process(pid)
-    return lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT)
+    return _between(lambda: process.send_signal(signal.SIGSTOP), lambda: process.send_signal(signal.SIGCONT))
 
 
-def _replace(kafka: EmbeddedKafka) -> None:
-    """Start a broker that has ended, or hangs."""
-    kafka.kill()
-    kafka.start()
-
-
-def _forbid_files(pid: int) -> None:
-    """Let a process write no file: what it then fails with is what it fails with on a full disk."""
-    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+@contextmanager
+def _without_files(kafka: EmbeddedKafka) -> Iterator[None]:
+    """Let a broker write no file: what it then fails with is what it fails with on a full disk. It may end, or hang."""
+    _, most = resource.prlimit(kafka.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(kafka.pid, resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        kafka.kill()
+        kafka.start()

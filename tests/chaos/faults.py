@@ -58,14 +58,15 @@ class Round:
         return "; ".join([*hits, *self.batches, *self.spoils, f"{self.healthy} healthy workers"])
 
 
-def draw_round(rng: np.random.Generator) -> Round:
-    """Draw a round."""
+def draw_round(rng: np.random.Generator, turn: int) -> Round:
+    """Draw a round; the first worker that it hits is hit at a moment of the flush, at each in its turn."""
     hit = int(rng.integers(1, MOST_WORKERS + 1))
     healthy = int(rng.integers(0, MOST_WORKERS - hit + 1))
     spoils = rng.choice(list(Spoil), size=int(rng.integers(0, 4)))
     batches = rng.choice([batch for batch in Batch if batch not in _RARE], size=int(rng.integers(2, 6)))
     rare = [batch for batch, share in _RARE.items() if rng.random() < share]
-    sabotages = tuple(_draw_sabotage(rng) for _ in range(hit))
+    first = _draw_sabotage(rng, FLUSH_MOMENTS[turn % len(FLUSH_MOMENTS)])
+    sabotages = (first, *(_draw_sabotage(rng) for _ in range(1, hit)))
     if any(sabotage.moment in _OF_EXCLUSIONS for sabotage in sabotages):
         rare.append(Batch.EXCLUSIONS)
     return Round(
@@ -76,8 +77,8 @@ def draw_round(rng: np.random.Generator) -> Round:
     )
 
 
-def _draw_sabotage(rng: np.random.Generator) -> Sabotage:
+def _draw_sabotage(rng: np.random.Generator, moment: Moment | None = None) -> Sabotage:
     manner = Manner(rng.choice(list(_MANNERS), p=list(_MANNERS.values())))
-    moments = FLUSH_MOMENTS if rng.random() < 0.6 else [moment for moment in Moment if moment not in FLUSH_MOMENTS]
-    moment = Moment(rng.choice(list(moments)))
+    moments = FLUSH_MOMENTS if rng.random() < 0.6 else [other for other in Moment if other not in FLUSH_MOMENTS]
+    moment = moment or Moment(rng.choice(list(moments)))
     return Sabotage(manner, moment, int(rng.integers(1, _LATEST_VISIT.get(moment, _LATEST_FLUSH) + 1)))

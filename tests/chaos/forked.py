@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import signal
 from itertools import count
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from threading import Lock
+from unittest.mock import patch
 
 import psutil
 
@@ -41,11 +43,6 @@ class ForkedWorker:
         return self._log.with_suffix(".struck").exists()
 
     @property
-    def frozen(self) -> bool:
-        """Whether it is stopped by SIGSTOP."""
-        return self.status is None and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
-
-    @property
     def said(self) -> str:
         """Its log."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
@@ -71,9 +68,10 @@ class WorkerForge:
 
     def __init__(self, folder: Path) -> None:
         """Start the fork server. Logs go to `folder`."""
-        os.environ.update(_CALM)
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["tests.chaos.worker"])
+        with patch.dict(os.environ, _CALM):
+            ensure_running()
         self._folder = folder
         self._numbers = count()
         self._lock = Lock()

@@ -16,7 +16,7 @@ from tests.chaos.faults import Round
 from tests.chaos.forked import ForkedWorker, WorkerForge
 from tests.chaos.gate import Gate
 from tests.chaos.proxy import SpoilingProxy
-from tests.chaos.report import Failure, Fault
+from tests.chaos.report import FALLBACK, Failure, Fault
 from tests.chaos.sabotage import Manner, Moment, Sabotage
 from tests.chaos.traffic import Batch, Traffic
 from tests.chaos.verdict import faults_of, wrong_sessions
@@ -82,7 +82,7 @@ class Lane:
         plan = worker.sabotage
         if plan is None or not worker.struck:
             worker.kill()
-            return Fault("worker", "kill -9, at any moment"), []
+            return FALLBACK, []
         fault = Fault("worker", plan.name)
         if plan.manner is Manner.FREEZE:
             self._thaw(worker)

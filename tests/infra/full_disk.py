@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _RESERVE, _FILLED = 0.5, 0.6
@@ -12,7 +14,13 @@ def reserve_bytes(folder: Path) -> int:
     return int(shutil.disk_usage(folder).free * _RESERVE)
 
 
-def fill_disk(file: Path) -> None:
-    """Make a file that reaches into the reserve: no byte of it is written."""
-    with file.open("wb") as filling:
-        os.posix_fallocate(filling.fileno(), 0, int(shutil.disk_usage(file.parent).free * _FILLED))
+@contextmanager
+def full_disk(folder: Path) -> Iterator[None]:
+    """Have a file in a folder that reaches into the reserve, without a byte of it written; it is gone in the end."""
+    file = folder / "filling"
+    try:
+        with file.open("wb") as filling:
+            os.posix_fallocate(filling.fileno(), 0, int(shutil.disk_usage(folder).free * _FILLED))
+        yield
+    finally:
+        file.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from infra.embedded.clickhouse import EmbeddedClickHouse
-from tests.infra.full_disk import fill_disk, reserve_bytes
+from tests.infra.full_disk import full_disk, reserve_bytes
 from tests.infra.waiting import wait_for
 
 
@@ -25,7 +25,6 @@ def _merged(client: Client) -> bool:
 
 def test_inserts_are_refused_and_merges_held_while_the_reserve_is_touched(tmp_path: Path) -> None:
     """Reading goes on; when there is room again, so does all else, without a restart."""
-    filling = tmp_path / "filling"
     with (
         EmbeddedClickHouse(tmp_path / "data", password="p", disk_reserve_bytes=reserve_bytes(tmp_path)) as server,
         clickhouse_connect.get_client(host="127.0.0.1", port=server.port, username=server.user, password="p") as client,
@@ -34,15 +33,14 @@ def test_inserts_are_refused_and_merges_held_while_the_reserve_is_touched(tmp_pa
         client.command("INSERT INTO t SELECT 1")
         client.command("INSERT INTO t SELECT 1")
 
-        fill_disk(filling)
-        with pytest.raises(DatabaseError, match="make room"):
-            client.command("INSERT INTO t SELECT 2")
-        with pytest.raises(DatabaseError, match="NOT_ENOUGH_SPACE"):
-            client.insert("t", [[2]], column_names=["k"])
-        assert wait_for(lambda: not _merged(client))
-        assert client.query("SELECT DISTINCT k FROM t").result_rows == [(1,)]
+        with full_disk(tmp_path):
+            with pytest.raises(DatabaseError, match="make room"):
+                client.command("INSERT INTO t SELECT 2")
+            with pytest.raises(DatabaseError, match="NOT_ENOUGH_SPACE"):
+                client.insert("t", [[2]], column_names=["k"])
+            assert wait_for(lambda: not _merged(client))
+            assert client.query("SELECT DISTINCT k FROM t").result_rows == [(1,)]
 
-        filling.unlink()
         client.insert("t", [[2]], column_names=["k"])
         assert wait_for(lambda: _merged(client))
         assert client.query("SELECT k FROM t ORDER BY k").result_rows == [(1,), (2,)]
