@@ -1,6 +1,9 @@
 """Coming back and starting anew on the real servers: zombies, static members, rebuilds, damaged changelogs, exclusions."""
 
+import math
 import signal
+import time
+from datetime import UTC, datetime
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
@@ -23,6 +26,10 @@ def _play(video: str, session: str, time_ms: int = START_MS, viewer: str = "x") 
 def _clips(system: System, video: str) -> int:
     query = "SELECT count() FROM fused_scores WHERE video_id = {video:String}"
     return int(system.client.query(query, {"video": video}).result_rows[0][0])
+
+
+def _source(system: System) -> list[TopicPartition]:
+    return partitions_of(topic_name(system.settings.kafka, INTERACTIONS), system.partitions)
 
 
 def _set_on_changelog(system: System, **values: str) -> None:
@@ -57,7 +64,7 @@ def test_a_worker_given_up_for_dead_writes_nothing_when_it_wakes(system: System)
     system.settings.worker.session_timeout_s = 2.0
     sleeper = system.start_worker()
     sent = system.send_simulated(40_000)
-    eventually(lambda: system.committed() > 0, "a first commit")
+    system.eventually(lambda: system.committed() > 0, "a first commit")
     sleeper.send_signal(signal.SIGSTOP)
     system.start_worker()
     system.wait_for(sent)
@@ -76,7 +83,7 @@ def test_what_a_process_outside_the_group_has_taken_comes_back(system: System) -
     for partition in range(system.partitions):
         PartitionWriter(system.settings.kafka, system.settings.group, partition)
     sent += system.send_simulated(10_000, seed=2)
-    eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=30)
+    system.eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=55)
     assert "joining the group anew" in system.log
     system.assert_exact(sent)
 
@@ -92,7 +99,7 @@ def test_a_static_member_is_back_before_its_session_times_out(system: System) ->
     worker.wait()
     system.start_worker(**name)
     sent += system.send_simulated(10_000, seed=2)
-    eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=25)
+    system.eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=25)
     system.assert_exact(sent)
 
 
@@ -100,7 +107,7 @@ def test_a_worker_that_saw_no_topics_at_first_gets_its_partitions(system: System
     """A broker that has just started may not know its topics for a moment; the worker looks again, and rebalances."""
     sent = system.send_simulated(10_000)
     system.start_worker(module="tests.integration.blind_worker")
-    eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=60)
+    system.eventually(lambda: system.committed() >= sent, "all of it applied", deadline_s=60)
     assert "Ignoring missing topic" in system.log
     system.assert_exact(sent)
 
@@ -113,7 +120,7 @@ def test_a_worker_outlasts_a_kafka_that_goes_away(system: System) -> None:
     system.send_raw([_play("v1", "bot", START_MS + place) for place in range(400)])
     sent += 400
     system.wait_for(sent)
-    eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 400, f"the bot gone; {system.log}")
+    system.eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 400, "the bot gone")
     for function in ("recover", "exclude", "recompute"):
         assert f"cut off from {function}" in system.words
     system.assert_exact(sent)
@@ -121,9 +128,15 @@ def test_a_worker_outlasts_a_kafka_that_goes_away(system: System) -> None:
 
 def test_a_rebuilt_state_is_the_same(system: System) -> None:
     """State computed again from the topics, in place of a good one, changes no score; it is refused while workers run."""
+    system.settings.worker.exclusions_interval_s = 0.5
     worker = system.start_worker()
     sent = system.send_simulated(20_000)
+    system.send_raw([_play("only", "s1", viewer="gone"), _play("only", "s2", viewer="gone")])
+    sent += 2
     system.wait_for(sent)
+    assert system.run("exclusions", "add", "--viewer", "gone", "--reason", "asked for it").returncode == 0
+    system.eventually(lambda: _clips(system, "only") == 0, "the viewer's clips gone")
+    assert sum(part.excluded for part in system.assert_exact(sent).partitions) == 2
     refused = system.run("worker", "--rebuild")
     assert refused.returncode == 1
     assert "1 running workers" in refused.stderr
@@ -135,8 +148,23 @@ def test_a_rebuilt_state_is_the_same(system: System) -> None:
     sent += 1
     system.send_raw([_play("new", "s")])
     system.wait_for(sent)
-    system.assert_exact(sent)
+    assert sum(part.excluded for part in system.assert_exact(sent).partitions) == 2
     assert [row for row in system.client.query(query).result_rows if row[0] != "new"] == before
+
+
+def test_a_rebuild_can_leave_out_what_is_old(system: System) -> None:
+    """What Kafka received before a time counts no more; what it received since does."""
+    old = system.send_simulated(5_000)
+    worker = system.start_worker()
+    system.wait_for(old)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait()
+    since = math.ceil(time.time())  # options take whole seconds
+    eventually(lambda: time.time() >= since, "the next second")
+    new = system.send_simulated(3_000, seed=2)
+    system.start_worker("--rebuild", "--since", f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%S}")
+    system.wait_for(old + new)
+    system.assert_exact(new)
 
 
 def test_a_compacted_changelog_holds_the_same_state(system: System) -> None:
@@ -149,7 +177,7 @@ def test_a_compacted_changelog_holds_the_same_state(system: System) -> None:
     before = _changelog_records(system)
     sent += system.send_simulated(1_000, seed=2)
     system.wait_for(sent)
-    eventually(lambda: _changelog_records(system) < before, "the cleaner has been there")
+    system.eventually(lambda: _changelog_records(system) < before, "the cleaner has been there")
     worker.kill()
     worker.wait()
     system.start_worker()
@@ -195,6 +223,29 @@ def test_what_retention_has_deleted_is_not_judged(system: System) -> None:
     assert {difference.what.rpartition(", ")[2] for difference in planted} == {"exposures", "version"}
 
 
+def test_who_is_excluded_after_retention_counts_no_more(system: System) -> None:
+    """What they did before stays, since it cannot be computed again; what they do from then on is passed over."""
+    system.settings.worker.exclusions_interval_s = 0.5
+    system.start_worker()
+    sent = system.send_simulated(5_000)
+    system.send_raw([_play("before", "s1", viewer="gone")])
+    sent += 1
+    system.wait_for(sent)
+    places = [TopicPartition(place.topic, place.partition, 10) for place in _source(system)]
+    admin = AdminClient(connection(system.settings.kafka))  # kept: it carries the request out
+    for deleted in admin.delete_records(places).values():
+        deleted.result(30)
+    assert system.run("exclusions", "add", "--viewer", "gone", "--reason", "asked for it").returncode == 0
+    told = "exclusions hold from now on only"
+    system.eventually(lambda: system.words.count(told) == system.partitions, "an exclusion in each partition")
+    system.send_raw([_play("after", "s2", viewer="gone"), _play("after", "s3", viewer="stays")])
+    sent += 2
+    system.wait_for(sent)
+    query = "SELECT video_id, max(exposures) FROM fused_scores WHERE video_id IN ('before', 'after') GROUP BY video_id"
+    assert dict(system.client.query(query).result_rows) == {"before": 1, "after": 1}
+    assert sum(part.excluded for part in system.assert_exact(sent).partitions) == 1
+
+
 def test_who_is_excluded_has_never_been(system: System) -> None:
     """A viewer's interactions are taken back while the worker runs; readmitted, they count again."""
     system.settings.worker.exclusions_interval_s = 0.5
@@ -205,8 +256,8 @@ def test_who_is_excluded_has_never_been(system: System) -> None:
     system.wait_for(sent)
     assert _clips(system, "only") == 6
     assert system.run("exclusions", "add", "--viewer", "gone", "--reason", "asked for it").returncode == 0
-    eventually(lambda: _clips(system, "only") == 0, f"the viewer's clips gone; the worker said:\n{system.log}")
-    eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 2, "both interactions excluded")
+    system.eventually(lambda: _clips(system, "only") == 0, "the viewer's clips gone")
+    system.eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 2, "both interactions excluded")
     sent += system.send_simulated(5_000, seed=2)
     system.send_raw([_play("only", "s3", viewer="gone"), _play("only", "s4", viewer="stays")])
     sent += 2
@@ -214,7 +265,7 @@ def test_who_is_excluded_has_never_been(system: System) -> None:
     assert sum(part.excluded for part in system.assert_exact(sent).partitions) == 3
     assert "gone" not in system.run("exclusions", "list").stdout
     assert system.run("exclusions", "remove", "--viewer", "gone").returncode == 0
-    eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 0, "the viewer counted again")
+    system.eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 0, "the viewer counted again")
     system.assert_exact(sent)
 
 
@@ -224,7 +275,7 @@ def test_a_session_faster_than_a_person_is_excluded(system: System) -> None:
     system.start_worker()
     system.send_raw([_play("v1", "person"), *(_play("v1", "bot", START_MS + place) for place in range(400))])
     system.wait_for(401)
-    eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 400, f"the bot gone; {system.log}")
+    system.eventually(lambda: sum(part.excluded for part in system.audit().partitions) == 400, "the bot gone")
     result = system.assert_exact(401)
     assert sum(part.applied for part in result.partitions) == 1
     assert "more than 300 interactions in a minute" in system.run("exclusions", "list").stdout
@@ -243,7 +294,7 @@ def test_an_aborted_transaction_of_a_sender_is_not_counted(system: System) -> No
         producer.flush(30)
         producer.abort_transaction(30) if abort else producer.commit_transaction(30)
     system.start_worker()
-    eventually(lambda: _clips(system, "v1") == 6, f"the play that was committed; {system.log}")
+    system.eventually(lambda: _clips(system, "v1") == 6, "the play that was committed")
     query = "SELECT max(exposures) FROM fused_scores"
     assert system.client.query(query).result_rows == [(1,)]
     system.assert_exact(1)
