@@ -136,6 +136,7 @@ def _check(values: list[bytes]) -> None:
                 "kind": KINDS[columns.kind[row]],
                 "video": int(columns.video[row]),
                 "session": int(columns.session[row]),
+                "viewer": int(columns.viewer[row]),
                 "occurred_at_ms": int(columns.occurred_at_ms[row]),
                 "from_ms": int(columns.from_ms[row]),
                 "to_ms": int(columns.to_ms[row]),
@@ -145,6 +146,7 @@ def _check(values: list[bytes]) -> None:
                 "kind": expected.kind,
                 "video": hash_text(expected.video_id, _KEY),
                 "session": hash_text(expected.session_id, _KEY),
+                "viewer": hash_text(expected.viewer_id, _KEY) if expected.viewer_id else 0,
                 "occurred_at_ms": expected.occurred_at_ms,
                 "from_ms": expected.from_ms,
                 "to_ms": expected.to_ms,
@@ -249,13 +251,13 @@ def test_messages_without_value_are_rejected_among_others() -> None:
 
 def test_decoding_does_not_depend_on_the_chunk() -> None:
     """A message gives the same columns alone and among others."""
-    values = [_play(from_s="1e0", to_s="5"), b"{", _play(session_id='"other"'), _play(to_s="1234.5678")]
+    values = [_play(from_s="1e0", to_s="5"), b"{", _play(session_id='"other"', viewer_id='"u1"'), _play(to_s="1234.5678")]
     together, _ = decode(ByteColumn.of(values), _KEY, _LIMIT)
     for row, value in enumerate(values):
         alone, _ = decode(ByteColumn.of([value]), _KEY, _LIMIT)
         assert alone.accepted[0] == together.accepted[row]
         if alone.accepted[0]:
-            for name in ("kind", "video", "session", "occurred_at_ms", "from_ms", "to_ms"):
+            for name in ("kind", "video", "session", "viewer", "occurred_at_ms", "from_ms", "to_ms"):
                 np.testing.assert_array_equal(getattr(alone, name)[0], getattr(together, name)[row])
 
 
