@@ -70,9 +70,11 @@ def test_a_run_goes_on_where_it_was(videos: Path, tmp_path: Path) -> None:
     assert _extract(tmp_path, *both)[:3] == (2, 1, 3)
     assert _extract(tmp_path, videos / "spoken.mp4")[:3] == (1, 1, 3)
     (videos / "silent.srt").write_text(WORDS)
-    assert _extract(tmp_path, *both)[:3] == (2, 1, 3)
-    assert not np.isnan(_rows(tmp_path).groups["text"]).any()
-    (videos / "silent.srt").unlink()
+    try:
+        assert _extract(tmp_path, *both)[:3] == (2, 1, 3)
+        assert not np.isnan(_rows(tmp_path).groups["text"]).any()
+    finally:
+        (videos / "silent.srt").unlink()
 
 
 def test_an_interrupted_video_leaves_nothing_behind(videos: Path, tmp_path: Path) -> None:
