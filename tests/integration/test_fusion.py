@@ -1,18 +1,23 @@
 """Learned fusions on the real servers: swapped to while workers live, and die."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from scipy.stats import rankdata
 
 from schemas.clickhouse import SIGNAL_POINTS
+from schemas.topics import FUSION_RELEASES
 from scoring.fusion import FUSION_VERSION
 from scoring.learned_fusion.live import numbers_of
+from streams.learning import retrain_fusion
+from streams.learning.fusion_releases import FusionReleases
 from streams.learning.fusion_topic import BUILT_IN, publish_fusion
-from tests.integration.running import System, eventually
+from tests.integration.running import System
 from tests.scoring.learned_fusion.worlds import learned
 
 
@@ -31,15 +36,15 @@ def test_a_worker_killed_in_the_middle_of_a_swap_comes_back_right(system: System
     system.wait_for(sent)
     assert _shown(system) == {FUSION_VERSION}
     _let_hold(system, "f1", seed=0)
-    eventually(lambda: _shown(system) == {"f1"}, f"f1 in all rows; {system.log}")
+    system.eventually(lambda: _shown(system) == {"f1"}, "f1 in all rows")
     assert system.audit().differences == 0
     sent += system.send_simulated(5_000, seed=2)
     _let_hold(system, "f2", seed=1)
-    eventually(lambda: "f2" in _shown(system), f"a swap that has begun; {system.log}")
+    system.eventually(lambda: "f2" in _shown(system), "a swap that has begun")
     worker.kill()
     worker.wait()
     system.start_worker()
-    eventually(lambda: _shown(system) == {"f2"}, f"f2 in all rows; {system.log}")
+    system.eventually(lambda: _shown(system) == {"f2"}, "f2 in all rows")
     system.assert_exact(sent)
 
 
@@ -51,10 +56,10 @@ def test_the_built_in_fusion_can_be_gone_back_to(system: System) -> None:
     query = "SELECT video_id, clip_index, score, worth, score_low, score_high FROM fused_scores ORDER BY ALL"
     before = system.client.query(query).result_rows
     _let_hold(system, "f1", seed=0)
-    eventually(lambda: _shown(system) == {"f1"}, f"f1 in all rows; {system.log}")
+    system.eventually(lambda: _shown(system) == {"f1"}, "f1 in all rows")
     assert system.client.query(query).result_rows != before
     publish_fusion(system.settings, system.partitions, BUILT_IN, None)
-    eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
+    system.eventually(lambda: _shown(system) == {FUSION_VERSION}, "the built-in in all rows")
     assert system.client.query(query).result_rows == before
     assert system.audit().differences == 0
     untold = ", ".join(f"{name} = NULL" for name in SIGNAL_POINTS)
@@ -86,22 +91,34 @@ def _explains_what_signals_add(system: System) -> None:
     assert abs(sum(value or 0 for value in points.values()) - score) < 1e-4
 
 
-def test_from_labels_to_a_fusion_that_holds_and_back(system: System, tmp_path: Path) -> None:
+def _refuses(system: System, labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check that a fusion which the gate refuses is there, and that what holds goes on to hold."""
+    judge, releases = retrain_fusion.judge_fusion, FusionReleases(system.settings)
+    holds, heard = releases.holds, system.messages(FUSION_RELEASES)
+    monkeypatch.setattr(retrain_fusion, "judge_fusion", lambda *judged: replace(judge(*judged), accepted=False))
+    made = retrain_fusion.retrain_fusion(system.settings, system.partitions, labels, seed=1)
+    assert releases.fusion(made.release) is not None
+    assert (releases.holds, system.messages(FUSION_RELEASES)) == (holds, heard)
+
+
+def test_from_labels_to_a_fusion_that_holds_and_back(system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Learned, let through or refused by the gate, promoted whatever it said, and rolled back to the built-in one."""
-    variables = {"HIGHLIGHTS_LEARNING__RELEASES_DIR": str(tmp_path / "releases")}
+    system.settings.learning.releases_dir = tmp_path / "releases"
+    labels = _label(system, tmp_path / "l.parquet")
     sent = system.send_simulated(20_000)
     system.start_worker()
     system.wait_for(sent)
-    made = system.run("retrain", "--fusion", "--labels", str(_label(system, tmp_path / "l.parquet")), "--json", **variables)
+    made = system.run("retrain", "--fusion", "--labels", str(labels), "--json")
     assert made.returncode == 0, made.stderr
     manifest = json.loads(made.stdout)
     assert manifest["counts"]["held_out_pairs"] >= 50
     assert set(manifest["metrics"]) >= {"the built-in fusion"}
-    promoted = system.run("releases", "promote", manifest["release"], "--kind", "fusion", **variables)
+    promoted = system.run("releases", "promote", manifest["release"], "--kind", "fusion")
     assert promoted.returncode == 0, promoted.stderr
-    eventually(lambda: _shown(system) == {manifest["release"]}, f"the release in all rows; {system.log}")
+    system.eventually(lambda: _shown(system) == {manifest["release"]}, "the release in all rows")
     assert system.audit().differences == 0
     _explains_what_signals_add(system)
-    assert system.run("releases", "rollback", "--kind", "fusion", **variables).returncode == 0
-    eventually(lambda: _shown(system) == {FUSION_VERSION}, f"the built-in in all rows; {system.log}")
-    assert system.run("retrain", "--fusion", **variables).returncode != 0
+    _refuses(system, labels, monkeypatch)
+    assert system.run("releases", "rollback", "--kind", "fusion").returncode == 0
+    system.eventually(lambda: _shown(system) == {FUSION_VERSION}, "the built-in in all rows")
+    assert system.run("retrain", "--fusion").returncode != 0
