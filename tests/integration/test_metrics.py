@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from infra.embedded.ports import free_port
 from streams.metrics import METRICS, Process
-from tests.integration.running import System, eventually
+from tests.integration.running import System
 
 
 class Collector:
@@ -83,18 +83,18 @@ def test_a_worker_tells_all_that_the_list_names(system: System, collector: Colle
     sent = system.send_simulated(5_000)
     system.send_raw([(b"v1", b"no interaction")] * 3)
     system.wait_for(sent + 3)
-    eventually(lambda: scrape(port).get("highlights_owned_partitions") == system.partitions, "gauges")
-    found = scrape(port)
     rare = {"highlights_stopped", "highlights_flush_failures_total", "highlights_replaced_states_total"}
-    assert _series(Process.WORKER) - rare <= set(found)
+    system.eventually(lambda: _series(Process.WORKER) - rare <= set(scrape(port)), "all series")
+    system.eventually(lambda: scrape(port)["highlights_lag"] == 0, "gauges of now")
+    found = scrape(port)
+    assert found["highlights_owned_partitions"] == system.partitions
     assert not _series(Process.FEED) & set(found)
     assert found["highlights_interactions_total"] == sent
     assert found["highlights_dead_letters_total"] == 3
-    assert found["highlights_lag"] == 0
     assert found["highlights_freshness_seconds_count"] > 0
     assert found["highlights_state_sessions"] > 0
     steps = {"flush", "flush.clickhouse", "flush.changelog", "flush.offsets"}
-    eventually(lambda: collector.names("highlights-worker") >= steps, "spans of a flush")
+    system.eventually(lambda: collector.names("highlights-worker") >= steps, "spans of a flush")
     flushes = {span.span_id for _, span in collector.spans if span.name == "flush"}
     assert {span.parent_span_id for _, span in collector.spans if span.name == "flush.clickhouse"} <= flushes
 
@@ -110,16 +110,15 @@ def test_a_feed_tells_all_that_the_list_names(system: System, collector: Collect
         HIGHLIGHTS_SERVING__METRICS_PORT=str(metrics_port),
         HIGHLIGHTS_TRACING__ENDPOINT=collector.endpoint,
     )
-    eventually(lambda: scrape(metrics_port).get("highlights_feed_clips", 0) > 0, "a feed")
+    system.eventually(lambda: scrape(metrics_port).get("highlights_feed_clips", 0) > 0, "a feed")
     caller = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-    eventually(lambda: _asked(f"http://127.0.0.1:{port}/v1/highlights", caller), "an answer")
+    system.eventually(lambda: _asked(f"http://127.0.0.1:{port}/v1/highlights", caller), "an answer")
     assert httpx.get(f"http://127.0.0.1:{port}/v1/clips/nobody:1").status_code == 404
-    found = scrape(metrics_port)
-    assert _series(Process.FEED) <= set(found)
-    assert not _series(Process.WORKER) & set(found)
+    system.eventually(lambda: _series(Process.FEED) <= set(scrape(metrics_port)), "all series")
+    assert not _series(Process.WORKER) & set(scrape(metrics_port))
     text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
     assert 'highlights_requests_total{route="/v1/clips/{clip_id:path}",status="404"} 1.0' in text
-    eventually(lambda: "GET /v1/highlights" in collector.names("highlights-feed"), "spans of requests")
+    system.eventually(lambda: "GET /v1/highlights" in collector.names("highlights-feed"), "spans of requests")
     (asked,) = [span for _, span in collector.spans if span.name == "GET /v1/highlights"]
     assert (asked.trace_id.hex(), asked.parent_span_id.hex()) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
 
@@ -129,8 +128,8 @@ def test_a_trainer_that_stays_tells_what_became_of_trainings(system: System) -> 
     pytest.importorskip("torch")
     port = free_port()
     trainer = system.start("retrain", "--every", "6h", HIGHLIGHTS_LEARNING__METRICS_PORT=str(port))
-    eventually(lambda: "highlights_trained_timestamp_seconds" in scrape(port), "an endpoint")
-    eventually(lambda: scrape(port)["highlights_trainings_total"] == 1, "a training")
+    system.eventually(lambda: "highlights_trained_timestamp_seconds" in scrape(port), "an endpoint")
+    system.eventually(lambda: scrape(port)["highlights_trainings_total"] == 1, "a training")
     assert 'highlights_trainings_total{outcome="failed"} 1.0' in httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert not _series(Process.WORKER) & set(scrape(port))
     assert trainer.poll() is None
