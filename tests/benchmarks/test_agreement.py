@@ -45,15 +45,16 @@ def test_tvsum_has_a_row_for_each_model_and_audience(tvsum: Any) -> None:
 
 def test_the_fused_score_agrees_more_than_one_signal_on_tvsum(tvsum: Any) -> None:
     """With 100 sessions and more a clip, people who did not watch agree with the fused score more than with each part."""
-    for row in tvsum["rows"]:
-        if row["exposures"] > 100:
-            assert row["fused_minus"]["supervised"]["over_seeds"]["difference"]["mean"] > 0
-            assert row["fused_minus"]["behaviour"]["over_seeds"]["difference"]["mean"] > 0
+    watched = [row for row in tvsum["rows"] if row["exposures"] > 100]
+    assert watched
+    for row in watched:
+        assert row["fused_minus"]["supervised"]["over_seeds"]["difference"]["mean"] > 0
+        assert row["fused_minus"]["behaviour"]["over_seeds"]["difference"]["mean"] > 0
 
 
 def test_random_scores_agree_with_nobody(tvsum: Any) -> None:
     """Kendall's tau of random scores is about 0 on 50 videos."""
-    assert all(abs(row["tau"]["random"]["mean"]) < 0.1 for row in tvsum["rows"])
+    assert [row for row in tvsum["rows"] if abs(row["tau"]["random"]["mean"]) >= 0.1] == []
 
 
 def test_the_fused_score_orders_a_simulated_library_better_than_models(simulated: Any) -> None:

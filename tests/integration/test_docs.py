@@ -21,13 +21,16 @@ _FEED = "127.0.0.1:8600"
 
 
 def _blocks(language: str) -> list[str]:
-    return [block for page in _PAGES for block in re.findall(rf"```{language}\n(.*?)```", (_DOCS / page).read_text(), re.DOTALL)]
+    found = [block for page in _PAGES for block in re.findall(rf"```{language}\n(.*?)```", (_DOCS / page).read_text(), re.DOTALL)]
+    assert found, f"no page has {language}"
+    return found
 
 
 def _typed(program: str) -> list[list[str]]:
     """Return what the pages tell people to type, each once, without what the README's own test runs."""
     lines = [line for block in _blocks("sh") for line in block.splitlines() if line.startswith(f"{program} ")]
     found = [shlex.split(line, comments=True)[1:] for line in lines]
+    assert found, f"no page tells people to type {program}"
     return [command for place, command in enumerate(found) if command not in found[:place]]
 
 
@@ -38,10 +41,10 @@ def test_commands_and_queries_work_in_their_order(terminal: Terminal) -> None:
     needed = ["replay", "explain"]
     for command in _typed("highlights"):
         if command[0] not in STAY and (command[0] in needed or command not in elsewhere):
-            eventually(lambda command=command: terminal.run(*command).returncode == 0, f"{command}; {terminal.said('worker')}")
+            terminal.run_well(*command)
     staying.append(terminal.start("serve"))
     address = f"127.0.0.1:{terminal.env['HIGHLIGHTS_SERVING__PORT']}"
-    eventually(lambda: _is_ready(address), f"highlights serve; {terminal.said('serve')}")
+    eventually(lambda: _is_ready(address), lambda: f"highlights serve; {terminal.said('serve')}")
     for request in _typed("curl"):
         (url,) = [word for word in request if word.startswith("http")]
         assert httpx.get(url.replace(_FEED, address)).status_code == 200, url

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.running import eventually
 from tests.integration.terminal import Terminal
 
 _README = Path(__file__).parents[2] / "README.md"
@@ -20,7 +19,9 @@ def readme_commands() -> list[list[str]]:
     for title in ("## Work with it", "## Bots, erasure, rebuilds"):
         block = re.search(r"```sh\n(.*?)```", text.split(title)[1].split("\n## ")[0], re.DOTALL)
         assert block
-        found += [shlex.split(line, comments=True)[1:] for line in block.group(1).splitlines() if line.startswith("highlights ")]
+        typed = [shlex.split(line, comments=True)[1:] for line in block.group(1).splitlines() if line.startswith("highlights ")]
+        assert typed, title
+        found += typed
     return [command for command in found if "--rebuild" not in command]
 
 
@@ -30,11 +31,8 @@ def test_the_commands_of_the_readme_work_in_their_order(terminal: Terminal) -> N
     for command in readme_commands():
         if command[0] in STAY:
             staying.append(terminal.start_up() if command == ["up"] else terminal.start(*command))
-        elif command[0] == "explain":
-            eventually(lambda command=command: terminal.run(*command).returncode == 0, f"{command}; {terminal.said('worker')}")
         else:
-            done = terminal.run(*command)
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            terminal.run_well(*command)
     for process in reversed(staying):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0

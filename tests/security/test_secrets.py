@@ -55,8 +55,14 @@ def test_a_worker_that_crashes_shows_none(settings: Settings, make_system: Calla
 def test_commands_show_none(settings: Settings, make_system: Callable[[Settings], System], highlights: Highlights) -> None:
     """What commands print, for people or for programs, holds no secret."""
     make_system(settings)
-    for arguments in (("feed", "--json"), ("explain", "film:1"), ("audit", "--json"), ("replay", "--events", "1000", "--json")):
+    for status, *arguments in (
+        (0, "feed", "--json"),
+        (1, "explain", "film:1"),
+        (0, "audit", "--json"),
+        (0, "replay", "--events", "1000", "--json"),
+    ):
         done = highlights(settings, *arguments)
+        assert done.returncode == status, (arguments, done.stderr)
         assert done.stdout + done.stderr
         assert _leaks(done.stdout + done.stderr) == [], arguments
 
