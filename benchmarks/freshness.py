@@ -39,6 +39,8 @@ from streams.kafka import VerifiedProducer, topic_name
 from streams.settings import KafkaSettings, Settings
 
 _HIGHEST_EVENTS: Final = 4_000_000
+_WARM_UP_S: Final = 10
+"""Seconds of sending before the first mark that counts: a broker that has just started runs code that is not compiled yet."""
 _MARKS_PER_S: Final = 100
 _POLL_S: Final = 0.05
 _LAST_MARKS_S: Final = 60.0
@@ -160,7 +162,7 @@ def _send(sender: Sender, marks: _Marks, port: int, seconds: float, applying: Ch
 
 def _prepared(kafka: KafkaSettings, rate: float, seconds: float, videos: int) -> Callable[[], _Sent]:
     """Prepare what is sent at a rate, and send a mark ahead; return what sends the rest, with marks among it."""
-    requests = requests_of(kafka, rate, seconds, videos)
+    requests = requests_of(kafka, rate, _WARM_UP_S + seconds, videos)
     producer, topic = VerifiedProducer(kafka), topic_name(kafka, INTERACTIONS)
     _send_mark(producer, topic, 0)
     producer.verify()
@@ -168,7 +170,7 @@ def _prepared(kafka: KafkaSettings, rate: float, seconds: float, videos: int) ->
 
     def send_marks(seconds: float) -> None:
         nonlocal marks
-        while marks < int(seconds * _MARKS_PER_S):
+        while marks < int((seconds - _WARM_UP_S) * _MARKS_PER_S):
             marks += 1
             _send_mark(producer, topic, marks)
         producer.poll()

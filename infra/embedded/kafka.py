@@ -151,9 +151,9 @@ class EmbeddedKafka:
         return path
 
     def _format(self, java: list[str], properties: Path) -> None:
-        # The quick compiler alone: this program lives for a second. An identifier may begin with "-", so it is tied by "=".
+        # An identifier may begin with "-", so it is tied by "=".
         options = [f"--cluster-id={_cluster_id()}", "--config", str(properties)]
-        command = [*java, "-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format", *options]
+        command = [*java, "kafka.tools.StorageTool", "format", *options]
         try:
             done = subprocess.run(
                 command,
