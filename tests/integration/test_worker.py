@@ -6,7 +6,7 @@ import numpy as np
 import psutil
 from confluent_kafka import Consumer
 
-from infra.embedded.process import free_port
+from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from schemas.dead_letters import Reason
 from schemas.interactions import PLAY
