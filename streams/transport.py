@@ -22,7 +22,7 @@ from streams.chunks import Chunk
 _WATCH_INTERVAL_S: Final = 1.0
 _FETCH_WAIT_MS: Final = 50
 """How long a broker may wait for messages of partitions that are at their end: meanwhile aiokafka asks it for no others."""
-_FETCH_BYTES: Final = 1 << 20
+_FETCH_LEAST_BYTES: Final = 1 << 20
 """A fetch comes back earlier with so many: one for each batch that a sender writes would take much of a core, here and there."""
 _CREATE_TIME: Final = 0
 
@@ -42,7 +42,7 @@ class _ConsumerThread(AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # Faust sets it by its own exactly-once mode alone
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS  # Faust sets 1,500
-        consumer._fetch_min_bytes = _FETCH_BYTES  # Faust leaves it at 1
+        consumer._fetch_min_bytes = _FETCH_LEAST_BYTES  # Faust leaves it at 1
         return consumer
 
     def check_membership(self) -> None:
