@@ -5,8 +5,8 @@ a second are marks, which carry the time of their sending: each is the only one 
 says by `event_at` when it happened. A reader asks for new marks all the time; what it measures is late by up to one of its own
 queries and pauses, never early.
 
-Free, all processes share all cores, as on a machine that has nothing else to do: at half of the highest rate a worker needs less
-than half of a core. Pinned, the worker has a core to itself, and the sender, Kafka, ClickHouse and the reader share the others;
+Free, all processes share all cores, as on a machine that has nothing else to do: at half of the highest rate a worker needs some
+half of a core. Pinned, the worker has a core to itself, and the sender, Kafka, ClickHouse and the reader share the others;
 with two cores that is one for the four of them, which does not do for high rates.
 """
 
