@@ -22,7 +22,7 @@ def _clip(version: int, score: float) -> pa.Table:
     numbers = {name: pa.array([score], pa.float32()) for name in FLOATS} | {name: pa.array([1], pa.uint32()) for name in INTEGERS}
     ids = {"video_id": ["v1"], "clip_index": pa.array([0], pa.uint32()), "version": pa.array([version], pa.uint64())}
     times = {"supervised_offset": [-1], "published_at_ms": [1_790_000_000_000 + version], "event_at_ms": [-1], "known": [True]}
-    return pa.table(ids | numbers | times)
+    return pa.table(ids | numbers | times | {"batch": [version]})
 
 
 class _ClickHouse:
