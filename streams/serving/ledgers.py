@@ -1,6 +1,5 @@
 """Where workers stand, as their ledgers in Kafka say: what waits, what was applied, what was buried and why."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,7 @@ from streams.settings import Settings
 log = structlog.get_logger()
 
 _TIMEOUT_S: Final = 2.0
-_KEPT_S: Final = 1.5
-_KEPT_AFTER_FAILURE_S: Final = 15.0
+_PAUSE_AFTER_FAILURE_S: Final = 15.0
 _FIRST_LOOK: Final = 8
 """Messages from the end: a flush writes its ledger last; behind it are markers, and what was begun and not committed."""
 _LOOK_FURTHER: Final = 16
@@ -39,7 +37,7 @@ class Progress(BaseModel):
 
 
 class Ledgers:
-    """Reads the newest ledger of each partition. Callers in other threads wait for each other."""
+    """Reads the newest ledger of each partition, for one caller at a time."""
 
     def __init__(self, settings: Settings) -> None:
         """Connect, without joining the workers' group."""
@@ -47,21 +45,18 @@ class Ledgers:
         self._changelog = changelog_name(settings.group)
         config = {"group.id": "unused", "enable.auto.commit": False, "enable.partition.eof": True, "log_level": 0}
         self._consumer = Consumer(connection(settings.kafka) | config | {"isolation.level": "read_committed"})
-        self._lock = threading.Lock()
-        self._known: Progress | None = None
-        self._until = 0.0
+        self._paused_until = 0.0
 
     def progress(self) -> Progress | None:
-        """Return what is known, at most some seconds old; None while Kafka does not answer, or before there is a ledger."""
-        with self._lock:
-            if time.monotonic() > self._until:
-                try:
-                    self._known = self._read()
-                    self._until = time.monotonic() + _KEPT_S
-                except (KafkaException, DeliveryError, StateError) as error:
-                    log.warning("ledgers not read", error=str(error).splitlines()[0])
-                    self._known, self._until = None, time.monotonic() + _KEPT_AFTER_FAILURE_S
-            return self._known
+        """Return what is known now; None before there is a ledger, and for some seconds after Kafka has not answered."""
+        if time.monotonic() < self._paused_until:
+            return None
+        try:
+            return self._read()
+        except (KafkaException, DeliveryError, StateError) as error:
+            log.warning("ledgers not read", error=str(error).splitlines()[0])
+            self._paused_until = time.monotonic() + _PAUSE_AFTER_FAILURE_S
+            return None
 
     def _read(self) -> Progress | None:
         topics = self._consumer.list_topics(timeout=_TIMEOUT_S).topics

@@ -1,11 +1,11 @@
 """A person's terminals: `highlights` with a data folder of its own, and what it started is gone in the end."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from infra.embedded.ports import free_port
 from tests.integration.running import eventually
 
 
@@ -15,7 +15,7 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         """Set the folder."""
         self.folder = folder
-        own = {"DATA_DIR": str(folder / "data"), "WORKER__METRICS_PORT": "0", "SERVING__PORT": str(_free_port())}
+        own = {"DATA_DIR": str(folder / "data"), "WORKER__METRICS_PORT": "0", "SERVING__PORT": str(free_port())}
         self.env = os.environ | {f"HIGHLIGHTS_{name}": value for name, value in own.items()}
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -55,9 +55,3 @@ class Terminal:
         for process in reversed(self._started):
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
