@@ -105,6 +105,7 @@ def test_malformed(system: System) -> None:
                 assert not [word for word in _LEAKS if word in answer.json().get("detail", "")], (path, query, answer.text)
 
 
+@pytest.mark.usefixtures("early_in_a_minute")
 def test_keys(system: System, tmp_path: Path) -> None:
     """A key opens what its scopes name; without one there is nothing; too many requests are refused."""
     keys = tmp_path / "keys.yaml"
@@ -190,6 +191,7 @@ def test_a_fault_is_a_problem(system: System) -> None:
     assert "SELECT" not in answer.text
 
 
+@pytest.mark.usefixtures("early_in_a_minute")
 def test_an_address_is_a_proxys_word_where_it_is_trusted(system: System) -> None:
     """Whoever says to ask for another is counted all the same, but for a proxy that is named."""
     settings = ServingSettings(requests_per_minute=1)

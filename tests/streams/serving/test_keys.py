@@ -51,6 +51,7 @@ def test_a_route_is_closed_without_its_key(path: str, scope: str, tmp_path: Path
     assert [_status(api, asked, key) for key in (None, "guessed", scope)] == [401, 401, 403]
 
 
+@pytest.mark.usefixtures("early_in_a_minute")
 def test_guessing_is_slow(tmp_path: Path) -> None:
     """Requests with unknown keys are counted by address; those with a known one are not held up by them."""
     api = _client(tmp_path, requests_per_minute=3)
