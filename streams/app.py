@@ -12,7 +12,7 @@ from clickhouse_connect.driver.client import Client
 from faust.app.base import BootStrategy
 from faust.types import TP, EventT, StreamT
 
-from schemas.errors import DeliveryError, UnavailableError
+from schemas.errors import DeliveryError, StateError, UnavailableError
 from schemas.exclusions import Excluded, ExclusionKind
 from schemas.topics import EXCLUSIONS, FUSION_RELEASES, INTERACTIONS, RANKER_SCORES, SUPERVISED_SCORES
 from scoring.statistics.aggregation import APPLIED, DUPLICATE, EXCLUDED
@@ -301,4 +301,9 @@ async def _crash_on_error(app: HighlightsApp, work: Awaitable[None]) -> None:
     except Exception as error:
         log.exception("worker stops")
         await app.crash(error)
+        raise
+    except asyncio.CancelledError:
+        if not app.should_stop:  # a library has passed on a cancellation of its own, of which Faust would say nothing
+            log.exception("worker stops")
+            await app.crash(StateError("a part of the worker was cancelled by itself; start the worker again"))
         raise

@@ -44,7 +44,7 @@ def read_chunks(settings: KafkaSettings, topic: str, partition: int, first: int,
         except KafkaError as error:
             raise DeliveryError(_message(topic, error)) from error
         finally:
-            run(reader.stop())
+            run(_stop(reader))
 
 
 async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
@@ -55,7 +55,7 @@ async def _open(settings: KafkaSettings) -> AIOKafkaConsumer:
         try:
             await reader.start()
         except KafkaError as error:
-            await reader.stop()
+            await _stop(reader)
             if asyncio.get_running_loop().time() > deadline:
                 raise UnavailableError(_message(str(connection(settings)["bootstrap.servers"]), error)) from error
             await asyncio.sleep(_PAUSE_S)
@@ -73,6 +73,14 @@ def _reader(settings: KafkaSettings) -> AIOKafkaConsumer:
         max_poll_records=CHUNK_RECORDS,
         **aiokafka_credentials(settings),
     )
+
+
+async def _stop(reader: AIOKafkaConsumer) -> None:
+    """Close a reader. One that waits for a broker passes on how it cancels that, and leaves its connections open."""
+    try:
+        await reader.stop()
+    except asyncio.CancelledError:
+        await reader._client.close()
 
 
 def _message(what: str, error: KafkaError) -> str:

@@ -4,14 +4,17 @@ import signal
 
 import numpy as np
 import psutil
+import pytest
 from confluent_kafka import Consumer
 
 from infra.embedded.ports import free_port
 from infra.embedded.stack import EmbeddedStack
 from schemas.dead_letters import Reason
+from schemas.errors import DeliveryError
 from schemas.interactions import PLAY
-from schemas.topics import DEAD_LETTERS, SUPERVISED_SCORES
+from schemas.topics import DEAD_LETTERS, INTERACTIONS, SUPERVISED_SCORES
 from scoring.statistics.aggregation import partition_of
+from streams import chunk_reading
 from streams.changelog import PAGE, ledger_record, page_records, read_pages
 from streams.kafka import VerifiedProducer, changelog_name, connection, topic_name
 from streams.record_batches import CHUNK_RECORDS
@@ -149,6 +152,18 @@ def test_kafka_killed_and_back_loses_nothing(system: System, stack: EmbeddedStac
     result = system.audit()
     assert result.differences == 0
     assert sum(part.consumed for part in result.partitions) == sent
+
+
+def test_a_reader_tells_that_kafka_has_gone(system: System, stack: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing it while it waits for the broker does not cancel who reads: once that ended a part of the worker, unheard."""
+    monkeypatch.setattr(chunk_reading, "_PATIENCE_S", 1.0)
+    monkeypatch.setattr(chunk_reading, "_FETCH_BYTES", 1 << 16)  # or the first fetch has all
+    system.send_simulated(20_000)
+    topic = topic_name(system.settings.kafka, INTERACTIONS)
+    chunks = chunk_reading.read_chunks(system.settings.kafka, topic, 0, 0)
+    assert len(next(chunks))
+    with without(stack.kafka), pytest.raises(DeliveryError, match="Kafka does not answer"):
+        list(chunks)
 
 
 def test_broken_messages_become_dead_letters_with_their_bytes(system: System) -> None:
