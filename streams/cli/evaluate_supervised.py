@@ -18,7 +18,7 @@ def label_distribution(data: DataOption, seeds: SeedsOption = 5, json: JsonOptio
     """Scores learned as distributions, beside regression and cross-entropy over bins: error, and coverage of intervals.
 
     Reads `tvsum/` and `movielens/` below the folder, whichever are there; a score is what all viewers think of a clip on the
-    whole. Five seeds of both take about five minutes on one core.
+    whole. Five seeds of both take some 25 minutes of one core.
 
     Example: `highlights evaluate label-distribution --data DATA --seeds 2`
     """
