@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import faust
 import structlog
@@ -195,6 +195,13 @@ class HighlightsApp(faust.App):
             state.note_exclusions(event.value)
 
 
+class _Part(Protocol):
+    """What a worker does beside its streams."""
+
+    def run(self, should_stop: Callable[[], bool], sleep: Callable[[float], Awaitable[Any]]) -> Awaitable[None]:
+        """Go on until the worker stops."""
+
+
 def create_app(settings: Settings, partitions: int, client: Client) -> HighlightsApp:
     """Return the app of a worker.
 
@@ -267,21 +274,21 @@ def _declare_agents(app: HighlightsApp) -> None:
 
     @app.task
     async def replace_outdated() -> None:
-        await _crash_on_error(app, app.replacer.run(lambda: app.should_stop, app.sleep))
+        await _run(app, app.replacer)
 
     @app.task
     async def set_gauges() -> None:
         metrics.PARTITIONS.set(app.partitions)
         gauges = Gauges(app.store, app.interactions_topic, lambda partitions: app.consumer.end_offsets(partitions))
-        await _crash_on_error(app, gauges.run(lambda: app.should_stop, app.sleep))
+        await _run(app, gauges)
 
     @app.task
     async def build_weak_pairs() -> None:
-        await _crash_on_error(app, app.pairs_timer.run(lambda: app.should_stop, app.sleep))
+        await _run(app, app.pairs_timer)
 
     @app.task
     async def flush() -> None:
-        await _crash_on_error(app, app.flusher.run(lambda: app.should_stop, app.sleep))
+        await _run(app, app.flusher)
 
     @app.on_rebalance_complete.connect
     async def take_over(*_arguments: Any, **_options: Any) -> None:
@@ -295,15 +302,21 @@ async def _consume(app: HighlightsApp, stream: StreamT, apply: Callable[[EventT]
         await _crash_on_error(app, apply(event))
 
 
+async def _run(app: HighlightsApp, part: _Part) -> None:
+    """Run a part to the worker's end. Faust would take a cancellation that a library passes on for it, and go on without."""
+    try:
+        await _crash_on_error(app, part.run(lambda: app.should_stop, app.sleep))
+    except asyncio.CancelledError:
+        if not app.should_stop:
+            log.exception("worker stops")
+            await app.crash(StateError(f"{type(part).__name__} was cancelled by nobody: start the worker again"))
+        raise
+
+
 async def _crash_on_error(app: HighlightsApp, work: Awaitable[None]) -> None:
     try:
         await work
     except Exception as error:
         log.exception("worker stops")
         await app.crash(error)
-        raise
-    except asyncio.CancelledError:
-        if not app.should_stop:  # a library has passed on a cancellation of its own, of which Faust would say nothing
-            log.exception("worker stops")
-            await app.crash(StateError("a part of the worker was cancelled by itself; start the worker again"))
         raise

@@ -7,17 +7,18 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from streams.app import _crash_on_error
+from streams.app import _run
 
 
-async def _cancelled() -> None:
-    raise asyncio.CancelledError
+class _Cancelled:
+    async def run(self, *_arguments: Any) -> None:
+        raise asyncio.CancelledError
 
 
 @pytest.mark.parametrize("should_stop", [False, True])
 def test_a_part_that_is_cancelled_by_nobody_ends_the_worker(should_stop: bool) -> None:
     """Faust takes every cancellation for the worker's end, and the rest would go on without the part."""
-    app: Any = SimpleNamespace(should_stop=should_stop, crash=AsyncMock())
+    app: Any = SimpleNamespace(should_stop=should_stop, sleep=None, crash=AsyncMock())
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(_crash_on_error(app, _cancelled()))
+        asyncio.run(_run(app, _Cancelled()))
     assert app.crash.await_count == (not should_stop)
