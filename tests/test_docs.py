@@ -16,7 +16,7 @@ from docs.make_reference import FOLDER, PAGES
 from schemas.clickhouse import MIGRATIONS_TABLE, migrations
 from schemas.topics import topics
 from streams.cli.main import app
-from streams.cli.replay import Source
+from streams.cli.replay_request import Source
 from streams.doctor.clickhouse import created_by
 from streams.kafka import expected_topics
 from streams.settings import KafkaSettings, Settings

@@ -11,9 +11,6 @@ from types import TracebackType
 from typing import IO, Final, Self
 from uuid import uuid4
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
 from infra.embedded.jars import kafka_jars
 from infra.embedded.java import find_java
 from infra.embedded.kafka_settings import JAVA_OPTIONS, java_environment, server_properties
@@ -173,6 +170,9 @@ class EmbeddedKafka:
             raise EmbeddedServerError(message)
 
     def _answers(self) -> Callable[[], bool]:
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0, "reconnect.backoff.max.ms": 100})
 
         def probe() -> bool:

@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.dead_letters import Reason
-from streams import dead_letters
 from streams.cli.environment import load_settings
 from streams.cli.output import JsonOption, console, print_json, printable
 
@@ -24,6 +23,8 @@ def list_letters(
     json: JsonOption = False,
 ) -> None:
     """List dead letters, oldest first."""
+    from streams import dead_letters
+
     letters = dead_letters.read(load_settings(), reason=reason or "", limit=limit)
     if json:
         print_json([letter.model_dump() for letter in letters])
@@ -40,6 +41,8 @@ def list_letters(
 @app.command()
 def show(place: Annotated[str, typer.Argument(help="PARTITION:OFFSET, as the list shows it.")], json: JsonOption = False) -> None:
     """Show one dead letter with its content."""
+    from streams import dead_letters
+
     letter = dead_letters.show(load_settings(), place).model_dump()
     if json:
         print_json(letter)
@@ -51,6 +54,8 @@ def show(place: Annotated[str, typer.Argument(help="PARTITION:OFFSET, as the lis
 @app.command()
 def replay(json: JsonOption = False) -> None:
     """Send all letters to their topic again, each once; what still cannot be applied comes back as a new letter."""
+    from streams import dead_letters
+
     done = dead_letters.replay(load_settings())
     if json:
         print_json(done.model_dump())

@@ -2,14 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.table import Table
 
-from scoring.evaluation.report import Report
 from streams.cli.output import console, print_json
+
+if TYPE_CHECKING:
+    from scoring.evaluation.report import Report
 
 app = typer.Typer(
     help="Measure what is learned on real data: several seeds, paired with baselines, an interval on each figure.",
@@ -20,7 +22,7 @@ DataOption = Annotated[Path, typer.Option("--data", help="Folder that holds the 
 SeedsOption = Annotated[int, typer.Option(min=2, help="Seeds, and so repetitions.")]
 
 
-def show(report: Report, json: bool) -> None:
+def show(report: "Report", json: bool) -> None:
     """Print a report."""
     if json:
         print_json(asdict(report))

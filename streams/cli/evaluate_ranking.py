@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.errors import ConfigurationError
-from scoring.evaluation.opinions import ViewerOpinions
 from streams.cli.evaluate import DataOption, SeedsOption, show
 from streams.cli.output import JsonOption, steps
+
+if TYPE_CHECKING:
+    from scoring.evaluation.opinions import ViewerOpinions
 
 
 def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) -> None:
@@ -29,7 +32,7 @@ def ranking(data: DataOption, seeds: SeedsOption = 8, json: JsonOption = False) 
     show(report_of(found, seeds), json)
 
 
-def data_sets(data: Path) -> Iterator[ViewerOpinions]:
+def data_sets(data: Path) -> "Iterator[ViewerOpinions]":
     """Yield what there is to evaluate in a folder.
 
     Raises:

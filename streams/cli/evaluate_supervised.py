@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.errors import ConfigurationError
-from scoring.evaluation.opinions import ViewerOpinions
 from streams.cli.evaluate import DataOption, SeedsOption, show
 from streams.cli.output import JsonOption, steps
 
 if TYPE_CHECKING:
     from scoring.evaluation.labelled import LabelledSet
+    from scoring.evaluation.opinions import ViewerOpinions
     from scoring.evaluation.report import Report
 
 
@@ -72,7 +72,7 @@ def _run(
     show(report, json)
 
 
-def _opinions(data: Path, names: Sequence[str]) -> Iterator[ViewerOpinions]:
+def _opinions(data: Path, names: Sequence[str]) -> "Iterator[ViewerOpinions]":
     from streams.datasets.movielens import read_movielens
     from streams.datasets.tvsum import read_tvsum_opinions
 

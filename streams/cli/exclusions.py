@@ -4,15 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
-from schemas.exclusions import Excluded, ExclusionKind
-from streams import exclusions
 from streams.cli.environment import load_settings
-from streams.cli.output import JsonOption, console, print_json
-from streams.kafka import ensure_topics
-from streams.settings import Settings
+from streams.cli.output import JsonOption
 
 app = typer.Typer(
     help="Sessions and viewers whose interactions are passed over, as if they had never been: bots, and people who ask to be "
@@ -34,10 +28,9 @@ def add(
     json: JsonOption = False,
 ) -> None:
     """Exclude sessions or viewers. Only a keyed hash of the id is stored."""
-    settings = load_settings()
-    named = _named(settings, session, viewer)
-    exclusions.exclude(settings, ensure_topics(settings.kafka, settings.group), named, reason)
-    _tell("excluded", named, json)
+    from streams.cli import exclusion_list
+
+    exclusion_list.add(load_settings(), session, viewer, reason, json)
 
 
 @app.command()
@@ -48,10 +41,9 @@ def remove(
     json: JsonOption = False,
 ) -> None:
     """Count sessions or viewers again, from their beginning."""
-    settings = load_settings()
-    named = [*(_of_key(text) for text in key), *(_named(settings, session, viewer) if session or viewer or not key else [])]
-    exclusions.readmit(settings, ensure_topics(settings.kafka, settings.group), named)
-    _tell("readmitted", named, json)
+    from streams.cli import exclusion_list
+
+    exclusion_list.remove(load_settings(), session, viewer, key, json)
 
 
 @app.command()
@@ -59,44 +51,14 @@ def restore(
     file: Annotated[Path, typer.Argument(help="What `highlights exclusions list --json` has printed.")], json: JsonOption = False
 ) -> None:
     """Exclude those of a list again, with their reasons: where their topic was lost, or has got more partitions."""
-    settings = load_settings()
-    _tell("excluded", exclusions.restore(settings, ensure_topics(settings.kafka, settings.group), file), json)
+    from streams.cli import exclusion_list
+
+    exclusion_list.restore(load_settings(), file, json)
 
 
 @app.command("list")
 def list_exclusions(json: JsonOption = False) -> None:
     """List who is excluded, the oldest first."""
-    found = exclusions.listed(load_settings())
-    if json:
-        print_json([exclusion._asdict() for exclusion in found])
-        return
-    table = Table(title=f"{len(found)} exclusions", box=box.SIMPLE_HEAD)
-    for name in ("key", "reason", "since"):
-        table.add_column(name)
-    for exclusion in found:
-        table.add_row(exclusion.key, exclusion.reason, f"{exclusion.excluded_at:%Y-%m-%d %H:%M:%S}")
-    console.print(table)
+    from streams.cli import exclusion_list
 
-
-def _named(settings: Settings, sessions: list[str], viewers: list[str]) -> list[Excluded]:
-    if not sessions and not viewers:
-        message = "name somebody: --session ID or --viewer ID"
-        raise typer.BadParameter(message)
-    return [
-        *(exclusions.hashed(settings, ExclusionKind.SESSION, identifier) for identifier in sessions),
-        *(exclusions.hashed(settings, ExclusionKind.VIEWER, identifier) for identifier in viewers),
-    ]
-
-
-def _of_key(text: str) -> Excluded:
-    excluded = Excluded.of_key(text.encode())
-    if isinstance(excluded, Excluded):
-        return excluded
-    raise typer.BadParameter(excluded.detail)
-
-
-def _tell(what: str, named: list[Excluded], json: bool) -> None:
-    if json:
-        print_json({what: [excluded.key for excluded in named]})
-    else:
-        console.print(f"{what}: {', '.join(excluded.key for excluded in named)}")
+    exclusion_list.print_list(load_settings(), json)

@@ -2,20 +2,18 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from schemas.errors import ConfigurationError
-from streams import clickhouse
 from streams.cli.environment import load_settings
 from streams.cli.output import JsonOption, console, errors, print_json
-from streams.export.dataset import DatasetManifest, write
-from streams.export.sources import EARLIEST, LATEST, Source
-from streams.export.sources import clips as clip_source
-from streams.export.sources import weak_pairs as weak_pair_source
-from streams.export.verify import verify as verify_dataset
+
+if TYPE_CHECKING:
+    from streams.export.dataset import DatasetManifest
+    from streams.export.sources import Source
 
 app = typer.Typer(
     help="Data sets as Parquet, with a card, splits by video and checksums. Example: `highlights export weak-pairs "
@@ -42,6 +40,10 @@ def weak_pairs(
     json: JsonOption = False,
 ) -> None:
     """Export the weak pairs of the newest build, or of the newest between --since and --until."""
+    from streams import clickhouse
+    from streams.export.sources import EARLIEST, LATEST
+    from streams.export.sources import weak_pairs as weak_pair_source
+
     if verify:
         _tell(_verified(out, "weak-pairs"), out, json)
         return
@@ -60,6 +62,9 @@ def clips(
     json: JsonOption = False,
 ) -> None:
     """Export all clips, or those whose newest interaction is between --since and --until."""
+    from streams import clickhouse
+    from streams.export.sources import clips as clip_source
+
     if verify:
         _tell(_verified(out, "clips"), out, json)
         return
@@ -67,7 +72,9 @@ def clips(
     _tell(_write(out, clip_source(client, _utc(since), _utc(until)), licence), out, json)
 
 
-def _verified(out: Path, name: str) -> DatasetManifest:
+def _verified(out: Path, name: str) -> "DatasetManifest":
+    from streams.export.verify import verify as verify_dataset
+
     manifest = verify_dataset(out)
     if manifest.name != name:
         message = f"{out} is whole, but holds {manifest.name}: verify it with `highlights export {manifest.name} --verify`"
@@ -75,7 +82,9 @@ def _verified(out: Path, name: str) -> DatasetManifest:
     return manifest
 
 
-def _write(out: Path, source: Source, licence: str) -> DatasetManifest:
+def _write(out: Path, source: "Source", licence: str) -> "DatasetManifest":
+    from streams.export.dataset import write
+
     columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task(f"exporting {source.name}", total=None)
@@ -86,7 +95,7 @@ def _utc(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time else None
 
 
-def _tell(manifest: DatasetManifest, out: Path, json: bool) -> None:
+def _tell(manifest: "DatasetManifest", out: Path, json: bool) -> None:
     if json:
         print_json(manifest.model_dump())
         return

@@ -13,7 +13,6 @@ from infra.embedded.process import EmbeddedServerError
 from infra.embedded.stack import CLICKHOUSE_PORT, KAFKA_PORT
 from schemas.errors import HighlightsError
 from streams.adapters.adapter import EventSource
-from streams.cli import adapt as adapting
 from streams.cli import (
     dead_letters,
     evaluate,
@@ -24,17 +23,13 @@ from streams.cli import (
     releases,
     supervised,
 )
-from streams.cli import demo as demonstration
-from streams.cli import doctor as doctoring
 from streams.cli import export as exporting
 from streams.cli import extract as extracting
 from streams.cli import pairs as building
-from streams.cli import rebuild as rebuilding
-from streams.cli import replay as replaying
 from streams.cli import retrain as retraining
-from streams.cli import up as embedded
 from streams.cli.environment import load_settings
 from streams.cli.output import JsonOption, audit_tables, complain, console, explanation_table, feed_table, print_json
+from streams.cli.replay_request import Request, Source
 
 app = typer.Typer(
     name="highlights",
@@ -61,8 +56,10 @@ def demo(
     ] = None,
 ) -> None:
     """Run the whole system on simulated viewers, train a ranker on what they did, show the feed, and serve the page."""
+    from streams.cli.demo import demo as run_demo
+
     wanted = sys.stdout.isatty() if page is None else page
-    demonstration.demo(load_settings(), events=events, videos=videos, seed=seed, page=wanted)
+    run_demo(load_settings(), events=events, videos=videos, seed=seed, page=wanted)
 
 
 @app.command(rich_help_panel=_RUN)
@@ -73,7 +70,9 @@ def up(
     ] = CLICKHOUSE_PORT,
 ) -> None:
     """Run a real Kafka and ClickHouse here, until Ctrl-C. Their data stays in HIGHLIGHTS_DATA_DIR."""
-    embedded.up(load_settings(), kafka_port, clickhouse_port)
+    from streams.cli.up import up as run_servers
+
+    run_servers(load_settings(), kafka_port, clickhouse_port)
 
 
 @app.command(rich_help_panel=_RUN)
@@ -92,13 +91,15 @@ def worker(
     if since and not rebuild:
         raise typer.BadParameter("--since is of --rebuild: give both, or neither")
     if rebuild:
-        rebuilding.rebuild(settings, since)
+        from streams.cli.rebuild import rebuild as compute_again
+
+        compute_again(settings, since)
     run_worker(settings)
 
 
 @app.command(rich_help_panel=_RUN)
 def replay(
-    source: Annotated[replaying.Source, typer.Option(help="Where the interactions come from.")] = replaying.Source.SIMULATE,
+    source: Annotated[Source, typer.Option(help="Where the interactions come from.")] = Source.SIMULATE,
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -120,8 +121,9 @@ def replay(
 
     Example: `highlights replay --source openedx tracking.log`
     """
-    request = replaying.Request(source, file, data, events, videos, viewers, seed, rate)
-    result = replaying.replay(load_settings(), request)
+    from streams.cli.replay import replay as send
+
+    result = send(load_settings(), Request(source, file, data, events, videos, viewers, seed, rate))
     if json:
         print_json(result)
     else:
@@ -139,7 +141,9 @@ def adapt(
     What cannot be read goes to dead letters. Start more of them to share the work.
     Example: `highlights adapt --source segment --from player-events`
     """
-    result = adapting.adapt(load_settings(), source, topic)
+    from streams.cli.adapt import adapt as forward
+
+    result = forward(load_settings(), source, topic)
     if json:
         print_json(result)
     else:
@@ -221,7 +225,9 @@ def doctor(json: JsonOption = False) -> None:
 
     It reads each partition's whole state, and changes nothing. Example: `highlights doctor --json | jq .is_well`
     """
-    if not doctoring.doctor(as_json=json):
+    from streams.cli.doctor import doctor as look
+
+    if not look(as_json=json):
         raise typer.Exit(1)
 
 

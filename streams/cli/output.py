@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.clickhouse import HighlightRow
-from streams.audit import Audit
+
+if TYPE_CHECKING:
+    from streams.audit import Audit
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 
@@ -123,7 +125,7 @@ def _adds(points: float | None) -> str:
     return "" if points is None else f", adds {points:+.2f}"
 
 
-def audit_tables(audit: Audit) -> list[Table]:
+def audit_tables(audit: "Audit") -> list[Table]:
     """Return what an audit found: a row a partition, and the first differences if there are any."""
     table = Table(title=f"audit: {audit.differences} differences", box=box.SIMPLE_HEAD)
     names = (

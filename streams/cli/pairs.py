@@ -1,10 +1,8 @@
 """`highlights pairs`: weak pairs of what the workers know, for a topic and ClickHouse."""
 
-from streams import clickhouse
 from streams.cli.environment import load_settings
 from streams.cli.output import JsonOption, console, errors, print_json
 from streams.cli.schedule import EveryOption, give_way, period_of, repeat
-from streams.kafka import ensure_topics
 from streams.settings import Settings
 
 
@@ -14,6 +12,7 @@ def pairs(every: EveryOption = "", json: JsonOption = False) -> None:
     `highlights retrain` does it, too, and so does the worker that has the first partition, every
     HIGHLIGHTS_LEARNING__PAIRS_INTERVAL_HOURS.
     """
+    from streams import clickhouse
     from streams.learning.age import seconds_since_build
 
     settings = load_settings()
@@ -26,6 +25,8 @@ def pairs(every: EveryOption = "", json: JsonOption = False) -> None:
 
 
 def _pairs(settings: Settings) -> dict[str, int]:
+    from streams import clickhouse
+    from streams.kafka import ensure_topics
     from streams.learning.snapshot import take_snapshot
     from streams.learning.weak_pairs import pairs_of, publish_pairs
 

@@ -1,15 +1,14 @@
 """`highlights replay`: a source of interactions, sent to Kafka with a progress bar."""
 
 import time
-from enum import StrEnum
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from schemas.errors import ConfigurationError
 from streams.adapters.adapter import EventSource
 from streams.cli.output import errors
+from streams.cli.replay_request import Request, Source
 from streams.kafka import ensure_topics
 from streams.replay.adapted import AdaptedSource
 from streams.replay.jsonl import JsonLinesSource
@@ -20,32 +19,6 @@ from streams.settings import Settings
 
 _HOUR_MS = 3_600_000
 _SIMULATED_EVENTS = 100_000
-
-
-class Source(StrEnum):
-    """Where interactions come from."""
-
-    SIMULATE = "simulate"
-    TVSUM = "tvsum"
-    JSONL = "jsonl"
-    OPENEDX = EventSource.OPENEDX.value
-    XAPI = EventSource.XAPI.value
-    SEGMENT = EventSource.SEGMENT.value
-    SNOWPLOW = EventSource.SNOWPLOW.value
-    HEARTBEATS = EventSource.HEARTBEATS.value
-
-
-class Request(NamedTuple):
-    """What is to be replayed, as the command line says it."""
-
-    source: Source
-    file: Path | None
-    data: Path | None
-    events: int | None
-    videos: int
-    viewers: int
-    seed: int
-    rate: float | None
 
 
 def replay(settings: Settings, request: Request) -> dict[str, Any]:

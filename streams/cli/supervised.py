@@ -9,7 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from schemas.vocabulary import read_vocabulary
 from streams.cli.environment import load_settings
 from streams.cli.output import console, errors, print_json
-from streams.kafka import ensure_topics
 
 if TYPE_CHECKING:
     from scoring.supervised.training import Progress as Epoch
@@ -75,6 +74,7 @@ def score(
 
     Example: `highlights score clips.parquet --release m-20261124T013000-1`
     """
+    from streams.kafka import ensure_topics
     from streams.supervised.cast_table import read_cast
     from streams.supervised.publishing import load_model, publish_scores
 
@@ -105,6 +105,7 @@ def cast(
 
     Example: `highlights cast cast.csv`
     """
+    from streams.kafka import ensure_topics
     from streams.supervised.cast_table import read_cast
     from streams.supervised.cast_topic import publish_cast
 

@@ -20,7 +20,8 @@ from streams import dead_letters
 from streams.adapters.adapter import Adapter, EventSource
 from streams.adapters.forward import Forwarder
 from streams.cli.environment import environment_of
-from streams.cli.replay import Request, Source, replay
+from streams.cli.replay import replay
+from streams.cli.replay_request import Request, Source
 from streams.kafka import VerifiedProducer, connection, partitions_of, topic_name
 from streams.reading import read
 from tests.integration.running import START_MS, System, eventually

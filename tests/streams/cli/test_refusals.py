@@ -11,7 +11,8 @@ from infra.embedded.stack import running_endpoints
 from schemas.errors import ConfigurationError, ContractError
 from schemas.exclusions import ExclusionKind
 from streams.cli.main import app
-from streams.cli.replay import Request, Source, replay
+from streams.cli.replay import replay
+from streams.cli.replay_request import Request, Source
 from streams.exclusions import hashed
 from streams.settings import ClickHouseSettings, Settings
 

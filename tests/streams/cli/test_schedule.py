@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from streams.cli import schedule
-from streams.cli.retrain import seconds_since
+from streams.cli.ranker_training import seconds_since
 from streams.cli.schedule import period_of
 from tests.streams.learning.manifests import manifest
 
