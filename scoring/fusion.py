@@ -26,14 +26,12 @@ from schemas.compiled import compiled
 from schemas.interactions import PLAY
 from schemas.limits import MAX_SCORE
 from scoring.gamma_ratio import cube_root_moments, mean_cube_root_of
-from scoring.rates import SIGNAL_KINDS, RatePrior, position_bin
+from scoring.rates import INTERVAL_Z, SIGNAL_KINDS, RatePrior, position_bin
 
 Floats = NDArray[np.float64]
 
 FUSION_VERSION: Final = "gaussian-4"
 MIDDLE: Final = 5.0
-INTERVAL_Z: Final = 1.6448536269514722
-"""Half-width of a central 90 % interval in standard deviations."""
 
 _SIGN = np.array([1.0, 1.0, -1.0])
 _WORTH_SD: Final = 2.0

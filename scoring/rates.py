@@ -19,6 +19,9 @@ SIGNAL_KINDS: Final = (SHARE, REWIND, FAST_FORWARD)
 POSITION_BINS: Final = 8
 """Clips 0, 1, 2-3, 4-7, 8-15, 16-31, 32-63, and 64 on."""
 
+INTERVAL_Z: Final = 1.6448536269514722
+"""Half-width of a central 90 % interval in standard deviations."""
+
 _MIN_EXPOSURES = 10
 _MIN_CLIPS = 20
 _ONE = 1 << 20

@@ -11,8 +11,7 @@ from schemas.clickhouse import LEAST_TAG_PROBABILITY, LIKELY_TAGS, SIGNAL_POINTS
 from schemas.errors import ConfigurationError
 from schemas.interactions import KINDS
 from schemas.limits import parse_clip_id
-from scoring.fusion import INTERVAL_Z
-from scoring.rates import POSITION_BINS, SIGNAL_KINDS, RatePrior, posterior
+from scoring.rates import INTERVAL_Z, POSITION_BINS, SIGNAL_KINDS, RatePrior, posterior
 from streams import clickhouse
 
 _FEED = f"""
