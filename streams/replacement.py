@@ -75,16 +75,18 @@ class Replacer:
         catch_up(self._settings, new, until=old.ledger.model_copy())
 
     async def _swap(self, new: PartitionState, old: PartitionState) -> None:
-        """Put the new state in the place of the old one, which no longer moves, unless a rebalance has taken that away."""
+        """Put the new state in the place of the old one, which no longer moves, unless a rebalance has taken that away.
+
+        It is there before it is written: where that breaks off, what is flushed after it must not be the old one's.
+        """
         await self._flusher.flush_held()
         await asyncio.to_thread(self._catch_up, new, old)
         if self._store.states.get(old.partition) is not old:
             return
-        await self._flusher.write_held(new.take_place_of(old.record_keys))
-        if self._store.states.get(old.partition) is not old:
-            return
         new.want_excluded(old.wanted, old.wanted_offset)
+        flush = new.take_place_of(old.record_keys)
         self._store.states[new.partition] = new
+        await self._flusher.write_held(flush)
 
 
 def _distance(new: PartitionState, old: PartitionState) -> int:

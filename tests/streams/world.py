@@ -136,6 +136,7 @@ class World:
         new.apply_interactions(chunk_of([each for each in self.source if each.offset <= old.ledger.applied_offset]))
         new.ledger.exclusions_offset = old.wanted_offset
         meanwhile()
+        new.want_excluded(old.wanted, old.wanted_offset)
         flush = new.take_place_of(old.record_keys)
         if self.crash_at is Moment.BEFORE:
             raise Crash
@@ -143,7 +144,6 @@ class World:
         if self.crash_at is not None:
             raise Crash
         self._publish_anew(new)
-        new.want_excluded(old.wanted, old.wanted_offset)
         self.state = new
 
     def _publish_anew(self, state: PartitionState) -> None:
