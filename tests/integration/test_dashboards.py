@@ -31,7 +31,7 @@ def _variables(board: dict[str, Any], client: Client) -> dict[str, str]:
 
 def test_no_panel_is_empty(system: System) -> None:
     """Each panel's SQL, sent after replays and a training, has a row with a value in each column that is not a name."""
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="the extra `training` is not installed")
     system.start_worker()
     sent = system.send_simulated(20_000)
     system.wait_for(sent)

@@ -145,7 +145,7 @@ def _json(done: subprocess.CompletedProcess[str]) -> object:
 
 def test_from_behaviour_to_a_release_and_back(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """`retrain` makes a release that all rows name, or the gate refuses it; `releases` promotes, goes back, refuses damage."""
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="the extra `training` is not installed")
     sent = system.send_simulated(60_000)
     system.start_worker()
     system.wait_for(sent)
@@ -208,7 +208,7 @@ def _damage(path: Path) -> None:
 
 def test_without_behaviour_there_is_nothing_to_learn_from(system: System) -> None:
     """`retrain` on an empty system is one line that says so."""
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="the extra `training` is not installed")
     found = system.run("retrain")
     assert found.returncode == 1
     assert "nothing to learn from yet" in " ".join(found.stderr.split())

@@ -125,7 +125,7 @@ def test_a_feed_tells_all_that_the_list_names(system: System, collector: Collect
 
 def test_a_trainer_that_stays_tells_what_became_of_trainings(system: System) -> None:
     """One that had nothing to learn from is counted as failed, and the trainer goes on."""
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="the extra `training` is not installed")
     port = free_port()
     trainer = system.start("retrain", "--every", "6h", HIGHLIGHTS_LEARNING__METRICS_PORT=str(port))
     system.eventually(lambda: "highlights_trained_timestamp_seconds" in scrape(port), "an endpoint")

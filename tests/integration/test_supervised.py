@@ -12,7 +12,7 @@ from streams import clickhouse
 from tests.integration.running import System
 from tests.streams.extraction.videos import make_video
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 
 
 def _clips(path: Path) -> Path:
@@ -63,7 +63,7 @@ def test_a_model_is_trained_and_its_scores_reach_the_feed(system: System, tmp_pa
 
 def test_a_model_is_trained_on_what_was_extracted_from_videos(system: System, tmp_path: Path) -> None:
     """`extract`, labels beside its clips, `train-supervised`, `score`; a video that cannot be read is told by the exit status."""
-    pytest.importorskip("av")
+    pytest.importorskip("av", reason="the extra `extraction` is not installed")
     videos = [make_video(tmp_path / f"v{number}.mp4", 11, hertz=200 * (number + 1), pictures=False) for number in range(8)]
     broken = tmp_path / "broken.mp4"
     broken.write_text("no video")

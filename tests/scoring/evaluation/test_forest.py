@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
-pytest.importorskip("torch")
+pytest.importorskip("sklearn", reason="the extra `training` is not installed")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 
 from scoring.evaluation.forest import forest_of
 from scoring.evaluation.supervised import COVERED, PARAMETERS, PRECISION, SQUARED_ERROR, metrics_of

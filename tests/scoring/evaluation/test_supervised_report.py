@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 
 from scoring.evaluation.labelled import LabelledSet
 from scoring.evaluation.report import ReportRow

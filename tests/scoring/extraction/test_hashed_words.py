@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="the extra `training` is not installed")
 
 from scoring.extraction.clip import Clip
 from scoring.extraction.hashed_words import HashedWords

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load, save
 from scipy.sparse import csr_array
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 import torch
 from torch_geometric.nn import GCNConv
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 
 from scoring.supervised.clips import LabelledClips
 from scoring.supervised.config import SupervisedConfig

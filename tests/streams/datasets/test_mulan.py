@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("arff")
+pytest.importorskip("arff", reason="the extra `data` is not installed")
 
 from schemas.errors import ConfigurationError
 from streams.datasets.mulan import read_mulan

@@ -65,7 +65,7 @@ def test_evaluation_runs_on_any_folder_of_that_shape(tmp_path: Path) -> None:
 
 def test_real_data_is_read(data_dir: Path) -> None:
     """TVSum has 20 viewers who saw all clips; MovieLens has viewers who chose."""
-    pytest.importorskip("h5py")
+    pytest.importorskip("h5py", reason="the extra `data` is not installed")
     tvsum, films = read_tvsum_opinions(data_dir), read_movielens(data_dir)
     assert (tvsum.viewers, tvsum.clips, len(tvsum.opinion)) == (20, 1_283, 20 * 1_283)
     assert len(films.features) == films.clips

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("safetensors")
+pytest.importorskip("safetensors", reason="the extra `training` is not installed")
 
 from streams.doctor.finding import Health
 from streams.doctor.releases import check_releases

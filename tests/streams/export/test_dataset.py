@@ -186,7 +186,7 @@ def test_datasets_reads_it(written: tuple[Path, DatasetManifest], tmp_path: Path
 
 def test_clickhouse_reads_it(written: tuple[Path, DatasetManifest]) -> None:
     """ClickHouse's `file()` reads all sides at once."""
-    chdb = pytest.importorskip("chdb")
+    chdb = pytest.importorskip("chdb", reason="the extra `embedded` is not installed")
     folder, manifest = written
     found = chdb.query(f"SELECT count(), countIf(confidence > 0) FROM file('{folder}/data/*/*.parquet', Parquet)", "CSV")
     rows = sum(count.rows for count in manifest.splits.values())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("av")
+pytest.importorskip("av", reason="the extra `extraction` is not installed")
 
 from schemas.errors import ConfigurationError
 from scoring.extraction.clip import Clip

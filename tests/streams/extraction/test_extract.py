@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("av")
-pytest.importorskip("torch")
+pytest.importorskip("av", reason="the extra `extraction` is not installed")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 
 import torch
 

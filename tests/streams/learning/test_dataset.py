@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("faiss")
+pytest.importorskip("faiss", reason="the extra `training` is not installed")
 
 from schemas.supervised import SupervisedClip, SupervisedOutput
 from streams.learning.dataset import library_of

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("safetensors")
+pytest.importorskip("safetensors", reason="the extra `training` is not installed")
 
 from schemas.errors import ConfigurationError, StateError
 from streams.learning.ranker_topic import SCORE_COLUMNS

@@ -123,7 +123,7 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [None, (3, 100)], ids=["no HDF5", "three annotators"])
 def test_another_file_is_refused(tmp_path: Path, shape: tuple[int, int] | None) -> None:
     """A file that is not HDF5, or has other annotators, is named with what was expected."""
-    h5py = pytest.importorskip("h5py")
+    h5py = pytest.importorskip("h5py", reason="the extra `data` is not installed")
     path = tmp_path / "tvsum" / "ydata-tvsum50.mat"
     path.parent.mkdir()
     if shape is None:

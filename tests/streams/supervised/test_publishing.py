@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
 
 from schemas.errors import ConfigurationError
 from schemas.supervised import SupervisedOutput

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("safetensors")
+pytest.importorskip("torch", reason="the extra `training` is not installed")
+pytest.importorskip("safetensors", reason="the extra `training` is not installed")
 
 from schemas.errors import ConfigurationError
 from scoring.splits import Split, split_of
