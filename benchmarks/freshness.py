@@ -28,6 +28,7 @@ from benchmarks.cores import CORES, OTHERS, on_cores
 from benchmarks.prepared_batches import send_at_rate
 from benchmarks.results import JsonOption, OutOption, keep
 from benchmarks.sender import Sender, requests_of
+from benchmarks.system import at_any_pace
 from benchmarks.worker_rate import DEADLINE_S, measure
 from infra.embedded.ports import free_port
 from schemas.clickhouse import CLIP_SCORES
@@ -87,7 +88,7 @@ def _measure_share(rate: float, seconds: float, videos: int, pinned: bool) -> di
     """Return the figures at one rate, on servers of its own."""
     port = free_port()
     with (
-        system_apart(Settings()) as settings,
+        system_apart(at_any_pace(Settings())) as settings,
         worker(settings, cores=CORES[-1:] if pinned else CORES, metrics_port=port) as applying,
         Sender(_prepared, settings.kafka, rate, seconds, videos) as sender,
         clickhouse.connect(settings.clickhouse) as client,

@@ -100,7 +100,7 @@ VARIANTS: Final = (
     _BASE,
     *(Variant(Curve.CLIPS, f"{clips:,}", videos=clips // _CLIPS_OF_A_VIDEO) for clips in (10_000, 100_000, 500_000, 2_000_000)),
     *(Variant(Curve.PARTITIONS, str(partitions), partitions=partitions) for partitions in (1, 16)),
-    *(Variant(Curve.WORKERS, str(workers), workers=workers) for workers in (2,) if workers <= len(CORES)),
+    *(Variant(Curve.WORKERS, str(workers), workers=workers) for workers in (2, 4) if workers <= len(CORES)),
     *(Variant(Curve.MESSAGES, f"{size:,} bytes more", change=padded(size)) for size in (200, 1_000)),
     *(Variant(Curve.DUPLICATES, f"{share:.0%} of all", change=repeated(share)) for share in (0.2, 0.5)),
     Variant(Curve.SKEW, "half of the traffic on one video", change=skewed),

@@ -31,6 +31,7 @@ from benchmarks.peers.memory import peak_mib
 from benchmarks.prepared_batches import send_at_rate
 from benchmarks.results import OutOption, keep
 from benchmarks.sender import Sender, requests_of
+from benchmarks.system import at_any_pace
 from benchmarks.worker_rate import DEADLINE_S
 from infra.embedded.ports import free_port
 from infra.embedded.process import ChildProcess
@@ -78,7 +79,7 @@ def main(
 ) -> None:
     """Measure once; print JSON. Latencies in milliseconds, ages in seconds."""
     take_cores(_SHARED)
-    with system_apart(Settings()) as settings, clickhouse.connect(settings.clickhouse) as client:
+    with system_apart(at_any_pace(Settings())) as settings, clickhouse.connect(settings.clickhouse) as client:
         client.command(_OUTPUTS, {"count": clips})
         client.command(_SCORES, {"count": clips})
         found = _measure(settings, client, requests_per_second, seconds, (interactions_per_second, videos))

@@ -10,6 +10,7 @@ from streams.settings import Settings
 
 START_MS: Final = 1_790_000_000_000
 """When simulated viewers begin to watch."""
+_ANY_PACE: Final = 1_000_000_000
 
 
 class Viewers(ReplaySource, Protocol):
@@ -33,3 +34,12 @@ def fill(settings: Settings, source: Viewers) -> int:
 def with_worker(settings: Settings, **changes: Any) -> Settings:
     """Return settings with some of the worker's changed; the others stay as the environment has them."""
     return settings.model_copy(update={"worker": settings.worker.model_copy(update=changes)})
+
+
+def at_any_pace(settings: Settings) -> Settings:
+    """Return settings of a worker that watches how fast sessions are, and takes none for a bot.
+
+    Where simulated interactions are sent at a rate, all happen when they are sent: sessions do in seconds what would take them an
+    hour. A worker that took them for bots would compute its state anew, from the topic's beginning, beside all that is measured.
+    """
+    return with_worker(settings, max_interactions_per_minute=_ANY_PACE)
