@@ -9,6 +9,7 @@ age counts from the sending of the interaction, through Kafka, worker, ClickHous
 
 The server has a core to itself, and so has the worker where there are three; Kafka, ClickHouse, the senders and this script share
 the others. On two cores they are too many for one core: the rate that was reached is told beside the one that was asked for.
+Free, all of them share all cores, as on a machine that has nothing else to do.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import aiohttp
 import numpy as np
@@ -42,9 +43,18 @@ from streams.cli.apart import system_apart
 from streams.kafka import CommittedOffsets, VerifiedProducer, ensure_topics, topic_name
 from streams.settings import KafkaSettings, Settings
 
-_SHARED: Final = CORES[:-2] or OTHERS
-"""Of all but the server and, where there are three cores, the worker."""
-_WORKER_CORE = CORES[-2] if len(CORES) > 2 else CORES[0]
+
+class _Placement(NamedTuple):
+    """Which cores are whose."""
+
+    server: list[int]
+    worker: list[int]
+    shared: list[int]
+    """Of all else."""
+
+
+_PINNED: Final = _Placement(CORES[-1:], CORES[-2:-1] or CORES, CORES[:-2] or OTHERS)
+_FREE: Final = _Placement(CORES, CORES, CORES)
 _CLIPS_PER_VIDEO = 500
 _FEEDS = ("", "&category=c3", "&per_video=2", "&minimum_evidence=50", "&tag=goal")
 _WATCHED = "watched-by-the-benchmark"
@@ -75,27 +85,34 @@ def main(
         int, typer.Option(min=1, help="Sent; a worker with a core of its own applies five times as many.")
     ] = 90_000,
     videos: Annotated[int, typer.Option(min=1, help="Of the worker.")] = 600,
+    pinned: Annotated[
+        bool,
+        typer.Option("--pinned/--free", help="Server and worker have a core each to themselves, or all share all cores."),
+    ] = True,
     out: OutOption = None,
 ) -> None:
     """Measure once; print JSON. Latencies in milliseconds, ages in seconds."""
-    take_cores(_SHARED)
+    placement = _PINNED if pinned else _FREE
+    take_cores(placement.shared)
     with system_apart(at_any_pace(Settings())) as settings, clickhouse.connect(settings.clickhouse) as client:
         client.command(_OUTPUTS, {"count": clips})
         client.command(_SCORES, {"count": clips})
-        found = _measure(settings, client, requests_per_second, seconds, (interactions_per_second, videos))
+        found = _measure(settings, client, placement, requests_per_second, seconds, (interactions_per_second, videos))
     asked = {
         "clips_that_stand_still": clips,
         "requests_per_s": requests_per_second,
         "interactions_per_s_asked": interactions_per_second,
     }
-    print(keep({"cores": len(CORES)} | asked | found, out, "serving_load"))
+    print(keep({"cores": len(CORES), "placement": "pinned" if pinned else "free"} | asked | found, out, "serving_load"))
 
 
-def _measure(settings: Settings, client: Client, rate: int, seconds: int, sending: tuple[int, int]) -> dict[str, Any]:
+def _measure(
+    settings: Settings, client: Client, placement: _Placement, rate: int, seconds: int, sending: tuple[int, int]
+) -> dict[str, Any]:
     port = free_port()
     with ExitStack() as stack:
-        applying = stack.enter_context(worker(settings, cores=[_WORKER_CORE]))
-        server = stack.enter_context(_server(settings, port))
+        applying = stack.enter_context(worker(settings, cores=placement.worker))
+        server = stack.enter_context(_server(settings, port, placement.server))
         sender = stack.enter_context(Sender(_prepared, settings.kafka, *sending, _WARM_UP_S + seconds))
         children = (applying, server, sender)
         wait_until(lambda: sender.is_prepared, "the sender is prepared", DEADLINE_S, *children, pause_s=0.2)
@@ -108,9 +125,9 @@ def _measure(settings: Settings, client: Client, rate: int, seconds: int, sendin
     return found
 
 
-def _server(settings: Settings, port: int) -> AbstractContextManager[ChildProcess]:
+def _server(settings: Settings, port: int, cores: list[int]) -> AbstractContextManager[ChildProcess]:
     variables = {"HIGHLIGHTS_SERVING__PORT": str(port), "HIGHLIGHTS_SERVING__METRICS_PORT": "0"}
-    return command(settings, "server", "serve", cores=CORES[-1:], **variables)
+    return command(settings, "server", "serve", cores=cores, **variables)
 
 
 def _is_ready(port: int) -> bool:
