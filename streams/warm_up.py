@@ -1,4 +1,4 @@
-"""Compiling the hot path before it is needed: some 15 s on a new machine, and a moment ever after."""
+"""Compiling the hot path before it is needed: some 30 s on a new machine, and a moment ever after."""
 
 from collections.abc import Sequence
 
