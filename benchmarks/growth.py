@@ -1,6 +1,7 @@
 """How rate and memory of the worker grow: with clips, partitions, workers, message size, duplicates' share, and skew.
 
 One thing is changed at a time, against the same base, which is measured first and last: what the two differ by is the machine's.
+Workers have a core each, and all else has the others; where workers take all of them, all else shares them, but for the last.
 The first half of the interactions fills the state, and the second is measured.
 """
 
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import numpy as np
 import typer
 
-from benchmarks.cores import CORES, OTHERS, take_cores
+from benchmarks.cores import CORES, OTHERS, on_cores
 from benchmarks.results import JsonOption, OutOption, keep
 from benchmarks.system import fill, viewers
 from benchmarks.worker_rate import run_workers
@@ -120,7 +121,6 @@ def main(
     if not variants:
         message = f"--what {what}: that takes two cores, and here is one"
         raise typer.BadParameter(message)
-    take_cores(OTHERS)
     if not as_json:
         _print(("what", "value", *_FIGURES))
     rows: list[dict[str, Any]] = []
@@ -135,7 +135,8 @@ def main(
 
 def _measure(variant: Variant, events: int) -> dict[str, Any]:
     """Return the figures of one point, on servers of its own."""
-    with system_apart(Settings(kafka=KafkaSettings(interactions_partitions=variant.partitions))) as settings:
+    asked = Settings(kafka=KafkaSettings(interactions_partitions=variant.partitions))
+    with on_cores(CORES[: -variant.workers] or OTHERS), system_apart(asked) as settings:
         total = fill(settings, ChangedSource(viewers(1, events, variant.videos), variant.change))
         figures = run_workers(settings, total, workers=variant.workers, after=total // 2).figures
     return {"what": variant.what, "value": variant.value} | {name: figures[name] for name in _FIGURES}
