@@ -16,6 +16,9 @@ from streams.serving.snapshot import Snapshot
 log = structlog.get_logger()
 
 _INTERVAL_S: Final = 0.4
+"""From the beginning of one reading to that of the next."""
+_LEAST_PAUSE: Final = 0.5
+"""Between two readings, as a part of what the first took: where ClickHouse is slow, it is not asked all the time."""
 _STALE_S: Final = 15.0
 
 
@@ -57,8 +60,9 @@ class Live:
     async def run(self) -> None:
         """Refresh for ever."""
         while True:
+            began = time.monotonic()
             await self.refresh()
-            await asyncio.sleep(_INTERVAL_S)
+            await asyncio.sleep(pause_after(time.monotonic() - began))
 
     async def refresh(self) -> None:
         """Make a newer snapshot if anything has changed; whatever goes wrong is logged, and leaves the old one."""
@@ -88,3 +92,8 @@ class Live:
         snapshot = self._library.snapshot(f"{self._start}-{self._count}")
         metrics.FEED_REFRESH_SECONDS.observe(time.monotonic() - started)
         return snapshot
+
+
+def pause_after(took_s: float) -> float:
+    """Return how long to wait after a reading that took so long, in seconds."""
+    return max(_INTERVAL_S - took_s, took_s * _LEAST_PAUSE)

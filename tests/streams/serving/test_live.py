@@ -90,3 +90,9 @@ def test_a_server_that_has_read_nothing_is_not_ready() -> None:
     """Nor has it a feed, which says so."""
     with TestClient(create_api(cast("Any", _ClickHouse()), ServingSettings())) as api:
         assert [api.get(path).status_code for path in ("/health/ready", "/v1/highlights")] == [503, 503]
+
+
+@pytest.mark.parametrize(("took_s", "pause_s"), [(0.0, 0.4), (0.1, 0.3), (0.3, 0.15), (4.0, 2.0)])
+def test_readings_begin_at_a_steady_pace_and_leave_a_slow_clickhouse_a_third_of_the_time(took_s: float, pause_s: float) -> None:
+    """What a reading took counts as waiting, but a pause is at least half as long as the reading before it."""
+    assert live.pause_after(took_s) == pytest.approx(pause_s)
