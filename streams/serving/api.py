@@ -15,6 +15,7 @@ from schemas.limits import IDENTIFIER_PATTERN
 from streams.feed import CurvePoint, curve, explain
 from streams.serving.door import Door
 from streams.serving.feed import Page, page
+from streams.serving.head import Head
 from streams.serving.ledgers import Ledgers
 from streams.serving.limited import Limited
 from streams.serving.live import Live
@@ -58,6 +59,7 @@ def create_api(client: Client, settings: ServingSettings, ledgers: Ledgers | Non
     _add_health(app, Health(client, live, ledgers), live, door)
     add_page(app)
     app.add_middleware(Measured)
+    app.add_middleware(Head)
     return app
 
 

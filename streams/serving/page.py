@@ -23,7 +23,7 @@ def add_page(app: FastAPI) -> None:
     files = StaticFiles(directory=_STATIC)
     app.mount("/static", files)
 
-    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    @app.get("/", include_in_schema=False)
     async def page(request: Request) -> Response:
         return await files.get_response("index.html", request.scope)
 

@@ -190,6 +190,16 @@ def served(client: Client, settings: ServingSettings) -> Iterator[str]:
         thread.join()
 
 
+def test_head_has_the_headers_of_get_and_nothing_else(scored: System) -> None:
+    """Who looks whether something is there, or has changed, need not take it."""
+    with served(scored.client, scored.settings.serving) as address:
+        for path in ("/", "/static/page.js", "/v1/highlights?limit=3", "/health/ready", "/v1/clips/nobody:1"):
+            got, head = httpx.get(address + path), httpx.head(address + path)
+            assert head.status_code == got.status_code
+            assert dict(head.headers) | {"date": ""} == dict(got.headers) | {"date": ""}
+            assert (head.content, len(got.content)) == (b"", int(got.headers["content-length"]))
+
+
 def _events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
     name = ""
     for line in response.iter_lines():
