@@ -1,8 +1,9 @@
-"""How rate and memory of the worker grow: with clips, partitions, workers, message size, duplicates' share, and skew.
+"""How rate and memory of the worker grow: with clips, partitions, workers, cores, message size, duplicates' share, and skew.
 
 One thing is changed at a time, against the same base, which is measured first and last: what the two differ by is the machine's.
 Workers have a core each, and all else has the others; where workers take all of them, all else shares them, but for the last.
-The first half of the interactions fills the state, and the second is measured.
+On the curve of cores the whole system, with Kafka, ClickHouse and this script, has no more cores than workers.
+The first half of the interactions fills the state, and the second is measured. Each further round goes the other way round.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +36,7 @@ class Curve(StrEnum):
     CLIPS = "clips"
     PARTITIONS = "partitions"
     WORKERS = "workers"
+    CORES = "cores"
     MESSAGES = "messages"
     DUPLICATES = "duplicates"
     SKEW = "skew"
@@ -48,6 +50,8 @@ class Variant(NamedTuple):
     videos: int = 600
     partitions: int | None = None
     workers: int = 1
+    shared: bool = False
+    """Whether all else shares the workers' cores."""
     change: Change = lambda batch: batch
 
 
@@ -102,6 +106,7 @@ VARIANTS: Final = (
     *(Variant(Curve.CLIPS, f"{clips:,}", videos=clips // _CLIPS_OF_A_VIDEO) for clips in (10_000, 100_000, 500_000, 2_000_000)),
     *(Variant(Curve.PARTITIONS, str(partitions), partitions=partitions) for partitions in (1, 16)),
     *(Variant(Curve.WORKERS, str(workers), workers=workers) for workers in (2, 4) if workers <= len(CORES)),
+    *(Variant(Curve.CORES, str(cores), workers=cores, shared=True) for cores in (1, 2, 4) if cores <= len(CORES)),
     *(Variant(Curve.MESSAGES, f"{size:,} bytes more", change=padded(size)) for size in (200, 1_000)),
     *(Variant(Curve.DUPLICATES, f"{share:.0%} of all", change=repeated(share)) for share in (0.2, 0.5)),
     Variant(Curve.SKEW, "half of the traffic on one video", change=skewed),
@@ -113,6 +118,7 @@ _FIGURES: Final = ("interactions", "clips", "interactions_per_s", "cpu_s_per_mil
 def main(
     events: Annotated[int, typer.Option(min=1_000, help="About how many interactions a point.")] = 1_000_000,
     what: Annotated[Curve | None, typer.Option(help="One curve alone.")] = None,
+    rounds: Annotated[int, typer.Option(min=1)] = 1,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,11 +130,12 @@ def main(
     if not as_json:
         _print(("what", "value", *_FIGURES))
     rows: list[dict[str, Any]] = []
-    for variant in variants:
-        rows.append(_measure(variant, events))
-        if not as_json:
-            _print(rows[-1].values())
-        text = keep(rows, out, "growth")  # after each, for a whole run takes its time
+    for number in range(rounds):
+        for variant in variants[:: -1 if number % 2 else 1]:
+            rows.append(_measure(variant, events))
+            if not as_json:
+                _print(rows[-1].values())
+            text = keep(rows, out, "growth")  # after each, for a whole run takes its time
     if as_json:
         print(text)
 
@@ -136,7 +143,8 @@ def main(
 def _measure(variant: Variant, events: int) -> dict[str, Any]:
     """Return the figures of one point, on servers of its own."""
     asked = Settings(kafka=KafkaSettings(interactions_partitions=variant.partitions))
-    with on_cores(CORES[: -variant.workers] or OTHERS), system_apart(asked) as settings:
+    all_else = CORES[-variant.workers :] if variant.shared else CORES[: -variant.workers] or OTHERS
+    with on_cores(all_else), system_apart(asked) as settings:
         total = fill(settings, ChangedSource(viewers(1, events, variant.videos), variant.change))
         figures = run_workers(settings, total, workers=variant.workers, after=total // 2).figures
     return {"what": variant.what, "value": variant.value} | {name: figures[name] for name in _FIGURES}
