@@ -29,8 +29,8 @@ class ChangedRecords:
 
     def exclude(self, wanted: frozenset[Excluded], instead_of: frozenset[Excluded]) -> None:
         """Take note that others are excluded from now on."""
-        self.obsolete_keys |= _exclusion_keys(instead_of - wanted)
-        self.new_exclusions |= wanted - instead_of
+        self.obsolete_keys = (self.obsolete_keys | _exclusion_keys(instead_of - wanted)) - _exclusion_keys(wanted)
+        self.new_exclusions = (self.new_exclusions | (wanted - instead_of)) & wanted
 
     def take(self, statistics: PartitionStatistics, ledger: Ledger, excluded: frozenset[Excluded]) -> list[Record]:
         """Return what the changelog needs, the ledger last, and count it as written."""

@@ -155,6 +155,22 @@ def test_exclusions_that_cannot_be_computed_again_hold_from_then_on() -> None:
     assert not world.state.is_outdated
 
 
+@pytest.mark.parametrize("backs", [[False, True], [False, True, False], [False, True, False, True]])
+def test_who_is_excluded_and_readmitted_between_two_flushes_leaves_a_whole_changelog(backs: list[bool]) -> None:
+    """The changelog holds exactly those who are excluded in the end, else no worker could take the state up again."""
+    world = World([_play(offset, f"s{offset % 2}", "x") for offset in range(4)], [])
+    world.apply(2)
+    world.flush()
+    for back in backs:
+        world.exclude("s1", back=back)
+        world.state.exclude_from_now_on()
+    excluded = world.state.excluded
+    world.flush()
+    world.restart()
+    assert world.state.excluded == excluded
+    assert bool(excluded) is not backs[-1]
+
+
 def test_a_broken_exclusion_is_a_dead_letter_and_excludes_nobody() -> None:
     """A message that names nobody, or says it wrongly, is kept with its reason."""
     state = PartitionState(LIMITS.partition, LIMITS.partitions, KEY)
