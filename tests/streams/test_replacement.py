@@ -1,7 +1,7 @@
 """What a worker does that breaks off in the middle of putting a state in another's place."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +10,8 @@ from faust.types import TP
 
 from schemas.exclusions import Excluded, ExclusionKind
 from schemas.hashing import hash_text
-from streams import replacement
+from scoring.statistics.pace import PaceWatch
+from streams import metrics, replacement
 from streams.changelog import Record
 from streams.flush import Flusher
 from streams.replacement import Replacer
@@ -56,6 +57,61 @@ def _state_of(messages: list[Message], excluded: frozenset[Excluded]) -> Partiti
     state = PartitionState(LIMITS.partition, LIMITS.partitions, KEY, excluded)
     state.apply_interactions(chunk_of(messages))
     return state
+
+
+class _Worker:
+    """A worker whose state of one partition is outdated."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages, self.sinks, self.rounds = _messages(0, 40), _Sinks(), 0
+        self.old = new_state()
+        self.store = cast("Any", SimpleNamespace(states={self.old.partition: self.old}, clips=0))
+        self.flusher = Flusher(Settings(), self.store, cast("Any", self.sinks), self._commit, cast("Any", self._commit))
+        monkeypatch.setattr(replacement, "recompute", self._recompute)
+        monkeypatch.setattr(replacement, "catch_up", lambda *_arguments, **_options: None)
+        self.old.apply_interactions(chunk_of(self.messages))
+        asyncio.run(self.flusher.flush())
+        self.old.want_excluded(_EXCLUDED, 0)
+
+    async def _commit(self, _offsets: dict[TP, int]) -> bool:
+        return True
+
+    def _recompute(self, *_arguments: Any, excluded: frozenset[Excluded], progress: Callable[[int], None], **_: Any) -> Any:
+        self.meanwhile()
+        progress(len(self.messages))
+        return _state_of(self.messages, excluded)
+
+    def meanwhile(self) -> None:
+        """Do nothing while a state is computed."""
+
+    def replace(self) -> None:
+        """Look once for what is outdated."""
+
+        async def sleep(_seconds: float) -> None:
+            self.rounds += 1
+
+        asyncio.run(Replacer(Settings(), self.store, self.flusher).run(lambda: self.rounds > 1, sleep))
+
+
+def test_a_new_state_is_watched_as_the_old_one_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was excluded by their pace does not keep the next one from being found."""
+    worker = _Worker(monkeypatch)
+    worker.old.watch = PaceWatch.of(300)
+    worker.replace()
+    new = worker.store.states[worker.old.partition]
+    assert new is not worker.old
+    assert (new.watch, new.too_fast) == (worker.old.watch, worker.old.too_fast)
+
+
+def test_a_partition_that_is_taken_away_is_computed_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its state here; nothing is written, and nothing said to be replaced."""
+    worker = _Worker(monkeypatch)
+    written, replaced = list(worker.sinks.changelog), metrics.REPLACEMENTS._value.get()
+    worker.meanwhile = worker.store.states.clear  # type: ignore[method-assign]
+    worker.replace()
+    assert worker.sinks.changelog == written
+    assert metrics.REPLACEMENTS._value.get() == replaced
+    assert worker.store.states == {}
 
 
 def test_a_state_whose_replacement_broke_off_is_not_flushed_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
