@@ -45,6 +45,8 @@ class Sinks:
         self._dead_letters = topic_name(settings.kafka, DEAD_LETTERS)
         self._changelog = changelog_name(settings.group)
         self._writers: dict[int, PartitionWriter] = {}
+        self._committed: dict[int, Ledger] = {}
+        """Of each partition's last flush that is in the changelog: a flush that is done again leaves it out."""
 
     def take(self, partition: int) -> None:
         """Become the partition's only writer, before its state is read."""
@@ -67,7 +69,7 @@ class Sinks:
 
     def write_changelog(self, flushes: Sequence[Flush]) -> None:
         """Send dead letters and changelog records, not yet valid."""
-        for flush in flushes:
+        for flush in self._uncommitted(flushes):
             writer = self._writers[flush.partition]
             if not writer.begin():
                 continue
@@ -78,8 +80,12 @@ class Sinks:
 
     def commit_changelog(self, flushes: Sequence[Flush]) -> None:
         """Make what was sent valid, of each partition all at once; return when it is."""
-        for flush in flushes:
+        for flush in self._uncommitted(flushes):
             self._writers[flush.partition].commit()
+            self._committed[flush.partition] = flush.ledger
+
+    def _uncommitted(self, flushes: Sequence[Flush]) -> list[Flush]:
+        return [flush for flush in flushes if self._committed.get(flush.partition) is not flush.ledger]
 
 
 class Flusher:
@@ -249,8 +255,10 @@ class Flusher:
     def _lose(self, error: FencedError) -> None:
         """Let go of a partition that another worker has taken: the group has gone on without us, and will tell us so."""
         log.warning("partition lost", partition=error.partition, error=str(error))
+        is_ours = error.partition in self._store.states  # else a rebalance has taken it away while it was flushed
         self.disown({error.partition})
-        self._lost_at[error.partition] = time.monotonic()
+        if is_ours:
+            self._lost_at[error.partition] = time.monotonic()
 
     async def _reclaim(self) -> None:
         """Join the group anew when a partition was lost and no rebalance has followed: whoever took it is not of the group.

@@ -46,13 +46,13 @@ def wrong_sessions(system: System) -> list[str]:
     return wrong
 
 
-def _letters(settings: Settings, partitions: int) -> list[set[bytes]]:
-    """Return, for each partition, the source offsets in dead letters. A flush that is done again writes a letter again."""
+def _letters(settings: Settings, partitions: int) -> list[list[bytes]]:
+    """Return, for each partition, the source offsets in dead letters; one that is there twice counts twice."""
     topic, source = (topic_name(settings.kafka, name) for name in (DEAD_LETTERS, INTERACTIONS))
-    letters: list[set[bytes]] = [set() for _ in range(partitions)]
+    letters: list[list[bytes]] = [[] for _ in range(partitions)]
     for partition in range(partitions):
         for messages in read(settings.kafka, topic, partition):
             for facts in (dict(message.headers() or ()) for message in messages):
                 if facts[f"{HEADER_PREFIX}topic"] == source.encode():
-                    letters[partition].add(facts[f"{HEADER_PREFIX}offset"])
+                    letters[partition].append(facts[f"{HEADER_PREFIX}offset"])
     return letters

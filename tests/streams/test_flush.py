@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from faust.types import TP
 
-from schemas.errors import FencedError
+from schemas.errors import DeliveryError, FencedError
 from streams import flush, metrics
-from streams.flush import Flusher
+from streams.flush import Flusher, Sinks
 from streams.settings import Settings
-from streams.state import Flush
-from tests.streams.world import new_state
+from streams.state import Flush, PartitionState
+from tests.streams.world import KEY, Message, chunk_of, new_state
 
 
 def test_the_group_is_told_again_what_a_late_commit_may_have_undone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +99,73 @@ class _FencedSinks:
 
     def write_changelog(self, flushes: Sequence[Flush]) -> None:
         raise FencedError(flushes[0].partition)
+
+
+def test_a_partition_that_was_handed_over_during_its_flush_is_not_taken_for_stolen() -> None:
+    """The new owner shuts the old one out, as it should: the group need not be asked for the partition again."""
+    state, rejoined = new_state(), []
+    state.refit(0)
+    store = cast("Any", SimpleNamespace(states={state.partition: state}, clips=0))
+
+    def write(flushes: Sequence[Flush]) -> None:
+        flusher.disown({state.partition})
+        raise FencedError(flushes[0].partition)
+
+    async def rejoin() -> None:
+        rejoined.append(state.partition)
+
+    sinks = SimpleNamespace(publish=lambda _flushes: None, write_changelog=write)
+    settings = Settings()
+    settings.worker.session_timeout_s = 0.0
+    flusher = Flusher(settings, store, cast("Any", sinks), _nothing, rejoin)
+
+    async def run() -> None:
+        await flusher.flush()
+        await flusher._reclaim()
+
+    asyncio.run(run())
+    assert rejoined == []
+
+
+class _Writer:
+    """A partition's writer, whose commit fails as often as it is told to."""
+
+    failures: ClassVar[dict[int, int]] = {}
+
+    def __init__(self, _kafka: Any, _group: str, partition: int) -> None:
+        self.partition, self.sent, self.committed = partition, [], []
+        self._failures = self.failures.get(partition, 0)
+
+    def begin(self) -> bool:
+        self.sent = []
+        return True
+
+    def send(self, topic: str, *, key: bytes | None, **_message: Any) -> None:
+        self.sent.append((topic, key))
+
+    def commit(self) -> None:
+        if self._failures:
+            self._failures -= 1
+            message = "Kafka does not answer"
+            raise DeliveryError(message)
+        self.committed += self.sent
+
+
+def test_dead_letters_are_there_once_where_another_partition_s_commit_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flush that is done again leaves out the partitions whose part of it is in the changelog already."""
+    monkeypatch.setattr(flush, "PartitionWriter", _Writer)
+    monkeypatch.setattr(flush, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(_Writer, "failures", {1: 2})
+    sinks, states = Sinks(Settings(), cast("Any", None)), {}
+    monkeypatch.setattr(sinks, "publish", lambda _flushes: None)
+    for partition in (0, 1):
+        sinks.take(partition)
+        state = states[partition] = PartitionState(partition, 2, KEY)
+        state.apply_supervised(chunk_of([Message(0, 0, b"{")], "supervised-scores", [b"v"]))
+    store = cast("Any", SimpleNamespace(states=states, clips=0))
+    asyncio.run(Flusher(Settings(), store, sinks, _nothing, cast("Any", _nothing)).flush())
+    for writer in cast("dict[int, _Writer]", sinks._writers).values():
+        assert [topic for topic, _ in writer.committed].count("dead-letters") == 1
 
 
 def test_no_row_of_a_new_epoch_before_the_changelog_has_it() -> None:
