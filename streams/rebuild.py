@@ -65,7 +65,15 @@ def rebuild(
         old = read_records(settings, partition)
         excluded, exclusions_offset = read_exclusions(settings, partition)
         first_offset = _offset_at(settings.kafka, partition, since) if since else 0
-        state = recompute(settings, partition, partitions, excluded=excluded, first_offset=first_offset, progress=progress)
+        state = recompute(
+            settings,
+            partition,
+            partitions,
+            excluded=excluded,
+            first_offset=first_offset,
+            keep_supervised=True,
+            progress=progress,
+        )
         state.ledger.exclusions_offset, state.ledger.epoch = exclusions_offset, _epoch(old)
         put_in_place(sinks, state, set(old))
         rebuilt.append(Rebuilt(partition, state.ledger.consumed, state.ledger.applied_offset))
@@ -81,8 +89,12 @@ def _epoch(records: Mapping[bytes, bytes]) -> int:
 
 
 def put_in_place(sinks: Sinks, state: PartitionState, old_keys: set[bytes]) -> None:
-    """Write a state in place of the one whose records have these keys. The partition's writer is ours, and idle."""
+    """Write a state in place of the one whose records have these keys. The partition's writer is ours, and idle.
+
+    What models say goes to ClickHouse now: the worker that publishes the rest reads their topic from where this state ends.
+    """
     flush = state.take_place_of(old_keys)
+    sinks.publish([flush])
     sinks.write_changelog([flush])
     sinks.commit_changelog([flush])
 

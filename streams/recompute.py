@@ -21,6 +21,7 @@ def recompute(
     excluded: frozenset[Excluded] = frozenset(),
     first_offset: int = 0,
     until: Ledger | None = None,
+    keep_supervised: bool = False,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> PartitionState:
     """Return the state of a partition, computed from its topics.
@@ -31,13 +32,14 @@ def recompute(
         excluded: whose interactions are passed over.
         first_offset: of the source.
         until: a ledger up to whose offsets it is computed; up to the topics' present ends when None.
+        keep_supervised: whether what models say is to be published again by the first flush; that is kept in memory.
         progress: called with the number of messages of each chunk.
 
     Raises:
         StateError: the source does not hold any more what the state of `until` began with.
     """
     state = PartitionState(partition, partitions, StateKey.of(settings), excluded)
-    catch_up(settings, state, first_offset=first_offset, until=until, progress=progress)
+    catch_up(settings, state, first_offset=first_offset, until=until, keep_supervised=keep_supervised, progress=progress)
     return state
 
 
@@ -47,6 +49,7 @@ def catch_up(
     *,
     first_offset: int = 0,
     until: Ledger | None = None,
+    keep_supervised: bool = False,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> None:
     """Go on with the computation of a state, up to the offsets of another ledger; its dead letters are not to be sent.
@@ -61,6 +64,8 @@ def catch_up(
     for chunk in read_chunks(settings.kafka, supervised, state.partition, state.ledger.supervised_offset + 1, last_supervised):
         state.apply_supervised(chunk)
         state.forget_dead_letters()
+        if not keep_supervised:
+            state.forget_supervised()
     first = max(first_offset, state.ledger.applied_offset + 1)
     for chunk in read_chunks(settings.kafka, source, state.partition, first, last):
         state.apply_interactions(chunk)

@@ -183,8 +183,10 @@ class PartitionState:
             return said
         staged = self._staged.setdefault(said.release, {})
         if isinstance(said, RankerScores):
+            if not self._is_ours(said.video_id):
+                return wrong_partition(self.partition)
             staged[said.video_id.encode()] = said
-            return None if self._is_ours(said.video_id) else wrong_partition(self.partition)
+            return None
         if len(staged) != said.videos:
             what = f"videos = {said.videos}: of release {said.release} {len(staged)} have come; send the whole release again"
             return Rejection(Reason.INVALID_FIELD, what)
@@ -252,7 +254,9 @@ class PartitionState:
         return self.changes.keys(self.statistics, self.excluded)
 
     def take_place_of(self, old_keys: set[bytes]) -> Flush:
-        """Return what the changelog needs so that this state stands in place of another; its rows are published afterwards.
+        """Return what the changelog needs so that this state stands in place of another, and what models say of its videos.
+
+        Its other rows are published afterwards.
 
         Args:
             old_keys: keys of all that the changelog holds now.
@@ -262,7 +266,7 @@ class PartitionState:
         self.changes.obsolete_keys = old_keys - {changelog.LEDGER}
         self.forget_dead_letters()
         flush = self.take_flush()
-        none = {name: getattr(flush, name).slice(0, 0) for name in ("clip_scores", "supervised", "prior")}
+        none = {name: getattr(flush, name).slice(0, 0) for name in ("clip_scores", "prior")}
         return replace(flush, **none, oldest_ms=None)
 
     def exclude_from_now_on(self) -> None:
@@ -296,6 +300,10 @@ class PartitionState:
     def forget_dead_letters(self) -> None:
         """Do not send the dead letters since the last flush: they were sent when their messages were applied first."""
         self._dead_letters.clear()
+
+    def forget_supervised(self) -> None:
+        """Do not publish what models have said since the last flush: it was published when it came first."""
+        self._supervised.clear()
 
     # Flush
 

@@ -127,7 +127,10 @@ def test_a_worker_outlasts_a_kafka_that_goes_away(system: System) -> None:
 
 
 def test_a_rebuilt_state_is_the_same(system: System) -> None:
-    """State computed again from the topics, in place of a good one, changes no score; it is refused while workers run."""
+    """State computed again from the topics, in place of a good one, changes no score, and brings back what models say.
+
+    It is refused while workers run.
+    """
     system.settings.worker.exclusions_interval_s = 0.5
     worker = system.start_worker()
     sent = system.send_simulated(20_000)
@@ -142,14 +145,19 @@ def test_a_rebuilt_state_is_the_same(system: System) -> None:
     assert "1 running workers" in refused.stderr
     query = "SELECT video_id, clip_index, score, exposures, shares FROM fused_scores ORDER BY ALL"
     before = system.client.query(query).result_rows
+    outputs = "SELECT * FROM supervised_outputs FINAL ORDER BY video_id, clip_index"
+    said = system.client.query(outputs).result_rows
+    assert said
     worker.send_signal(signal.SIGTERM)
     worker.wait()
+    system.client.command("TRUNCATE TABLE supervised_outputs")
     system.start_worker("--rebuild")
     sent += 1
     system.send_raw([_play("new", "s")])
     system.wait_for(sent)
     assert sum(part.excluded for part in system.assert_exact(sent).partitions) == 2
     assert [row for row in system.client.query(query).result_rows if row[0] != "new"] == before
+    assert system.client.query(outputs).result_rows == said
 
 
 def test_a_rebuild_can_leave_out_what_is_old(system: System) -> None:

@@ -54,6 +54,13 @@ def test_a_newer_release_takes_the_place_of_all_of_the_older() -> None:
     assert _shown(_state(*sent)) == {0: (5, "r2")}
 
 
+def test_scores_of_a_foreign_video_are_no_part_of_a_release() -> None:
+    """They are a dead letter, and the release is complete without them."""
+    state = _state(_scores("r1", {0: 4}), _scores("r1", {0: 9}, _FOREIGN), _current("r1"))
+    assert _shown(state) == {0: (4, "r1")}
+    assert [dict(letter.headers)["highlights.reason"] for letter in state.take_flush().dead_letters] == [b"wrong_partition"]
+
+
 def test_an_incomplete_release_does_not_hold() -> None:
     """A release that lacks a message is refused with the numbers, and the one before goes on."""
     state = _state(_scores("r1", {0: 4}), _current("r1"), _scores("r2", {0: 5}), _current("r2", videos=2))
