@@ -4,21 +4,27 @@ Replay is recorded as the committed offsets of a consumer group, moved only when
 is replayed once, however often the command runs. A message that cannot be applied now either comes back as a new letter.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import chain, islice
 from operator import itemgetter
+from typing import Final
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from pydantic import BaseModel
 
 from schemas.dead_letters import HEADER_PREFIX
 from schemas.errors import ConfigurationError
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import DEAD_LETTERS, EXCLUSIONS, FUSION_RELEASES, RANKER_SCORES
 from streams.kafka import VerifiedProducer, connection, partition_counts, partitions_of, telling, topic_name
 from streams.reading import read as read_topic
 from streams.settings import Settings
+
+_PLACE: Final = re.compile(r"(?P<partition>[0-9]{1,9}):(?P<offset>[0-9]{1,18})")
+_CHOSEN: Final = (EXCLUSIONS, FUSION_RELEASES, RANKER_SCORES)
+"""Topics whose senders choose the partition, which is their letters', too: a key says nothing of it."""
 
 
 class DeadLetter(BaseModel):
@@ -66,9 +72,13 @@ def show(settings: Settings, place: str) -> DeadLetter:
     Raises:
         ConfigurationError: there is none at that place.
     """
-    for message in chain.from_iterable(_partitions(settings, beginning=True)):
-        if f"{message.partition()}:{message.offset()}" == place:
-            return _letter(message)
+    if match := _PLACE.fullmatch(place):
+        partition, offset = int(match["partition"]), int(match["offset"])
+        topic = topic_name(settings.kafka, DEAD_LETTERS)
+        if partition < partition_counts(settings.kafka).get(topic, 0):
+            for message in chain.from_iterable(read_topic(settings.kafka, topic, partition, offset, offset)):
+                if message.offset() == offset:  # else it is not there, and reading has begun elsewhere
+                    return _letter(message)
     text = f"no dead letter at {place!r}: `highlights dead-letters list` shows PARTITION:OFFSET of each"
     raise ConfigurationError(text)
 
@@ -80,12 +90,14 @@ def replay(settings: Settings) -> Replayed:
         DeliveryError: Kafka did not take them; the next call sends them again.
     """
     producer, topics = VerifiedProducer(settings.kafka), partition_counts(settings.kafka)
+    chosen = {topic_name(settings.kafka, topic) for topic in _CHOSEN}
     done: dict[int, int] = {}
     sent, left = 0, Counter[str]()
     for message in chain.from_iterable(_partitions(settings, beginning=False)):
         source = _letter(message).source.rsplit(":", 2)[0]
         if source in topics:
-            producer.send(source, key=message.key(), value=message.value(), headers=_own_headers(message))
+            partition = message.partition() if source in chosen else None
+            producer.send(source, key=message.key(), value=message.value(), partition=partition, headers=_own_headers(message))
             sent += 1
         else:
             left[source] += 1

@@ -1,7 +1,11 @@
 """Dead letters on the real servers: what can be sent again is, whatever lies beside it."""
 
-from schemas.topics import DEAD_LETTERS
-from streams.dead_letters import Replayed, read, replay
+import pytest
+
+from schemas.errors import ConfigurationError
+from schemas.topics import DEAD_LETTERS, FUSION_RELEASES
+from streams.dead_letters import Replayed, read, replay, show
+from streams.kafka import VerifiedProducer, topic_name
 from tests.integration.running import System
 
 
@@ -16,3 +20,22 @@ def test_a_letter_with_nowhere_to_go_holds_up_no_other(system: System) -> None:
     assert replay(system.settings) == Replayed(replayed=1, left={"unknown": 1})
     system.eventually(lambda: len(read(system.settings)) == 3, "the letter back")
     assert replay(system.settings) == Replayed(replayed=1, left={})
+
+
+def test_a_letter_goes_back_to_the_partition_that_its_sender_chose(system: System) -> None:
+    """Where a key says nothing of the partition, as of releases, and each has a message of its own."""
+    producer, topic = VerifiedProducer(system.settings.kafka), topic_name(system.settings.kafka, FUSION_RELEASES)
+    for partition in range(system.partitions):
+        producer.send(topic, key=b"current", value=b"{", partition=partition)
+    producer.verify()
+    system.start_worker()
+    system.eventually(lambda: len(read(system.settings)) == system.partitions, "a letter from each partition")
+    assert replay(system.settings).replayed == system.partitions
+    system.eventually(lambda: len(read(system.settings)) == 2 * system.partitions, "the letters back")
+    sources = sorted(letter.source for letter in read(system.settings))
+    assert sources == [f"{topic}:{partition}:{offset}" for partition in range(system.partitions) for offset in range(2)]
+    first = read(system.settings)[0]
+    assert show(system.settings, first.place) == first
+    for place in ("0:999", "99:0", "0", "0:0:0"):
+        with pytest.raises(ConfigurationError, match="no dead letter"):
+            show(system.settings, place)
