@@ -90,9 +90,9 @@ class ReleaseFolder(Generic[_M]):
         others = [held for held in self._held() if held != self.current]
         return others[-1] if others else None
 
-    def leave_current(self) -> None:
-        """Forget that the current release has held, so that going back once more goes further back."""
-        self._note("held", *(held for held in self._held() if held != self.current))
+    def forget_held(self, release: str) -> None:
+        """Forget that a release has held which does no more, so that going back once more goes further back."""
+        self._note("held", *(held for held in self._held() if held != release))
 
     def _held(self) -> list[str]:
         path = self.folder / "held"

@@ -66,9 +66,10 @@ def rollback(settings: Settings, json: bool) -> None:
     if releases.holds == BUILT_IN:
         message = "the built-in fusion holds: `highlights releases list --kind fusion` shows what else there is"
         raise ConfigurationError(message)
-    before = releases.before or releases.manifest(releases.holds).parent
-    releases.leave_current()
+    left = releases.holds
+    before = releases.before or releases.manifest(left).parent
     promote(settings, before, json)
+    releases.forget_held(left)
 
 
 def _row(manifest: FusionManifest, holds: str) -> tuple[str, ...]:

@@ -63,8 +63,10 @@ def rollback(settings: Settings, json: bool) -> None:
     if before is None:
         message = "there is no release to go back to: `highlights releases list` shows all"
         raise ConfigurationError(message)
-    releases.leave_current()
+    left = releases.current
     promote(settings, before, json)
+    if left:
+        releases.forget_held(left)
 
 
 def releases_of(settings: Settings) -> Releases:

@@ -57,9 +57,10 @@ def test_going_back_goes_the_way_that_was_come(releases: Releases) -> None:
         releases.set_current(release)
     way = []
     while releases.before:
+        left = releases.current
         way.append(releases.before)
-        releases.leave_current()
         releases.set_current(way[-1])
+        releases.forget_held(left)
     assert way == ["r3", "r2"]
 
 
