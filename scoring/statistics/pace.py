@@ -1,9 +1,10 @@
 """Finding sessions that interact faster than a person can.
 
-Each session has one slot of a small table, which counts its interactions within one minute of event time. Where two active
-sessions share a slot, each lowers the count of the other (Misra and Gries 1982, "Finding repeated elements"), so a slow session
-cannot be found for a fast one's sake, and a fast one is found all the same, a little later. It is a watch beside the
-statistics, not a part of their state: what it finds has its effect as a recorded exclusion.
+Each session has one slot of a small table, which counts its interactions within one minute of event time, the newest that it has
+come to: what comes late, of an earlier minute, is not counted. Where two active sessions share a slot, each lowers the count of
+the other (Misra and Gries 1982, "Finding repeated elements"), so a slow session cannot be found for a fast one's sake, and a fast
+one is found all the same, a little later. It is a watch beside the statistics, not a part of their state: what it finds has its
+effect as a recorded exclusion.
 """
 
 from typing import Final, NamedTuple, Self
@@ -49,13 +50,14 @@ def _find(sessions, minutes, counts, limit, session, time_ms, fates, found):
         if fates[row] >= EXCLUDED:
             continue
         slot, minute = session[row] & np.uint64(_SLOTS - 1), time_ms[row] // _MINUTE_MS
-        if sessions[slot] == session[row] and minutes[slot] == minute:
+        is_same = sessions[slot] == session[row]
+        if is_same and minutes[slot] == minute:
             counts[slot] += 1
             if counts[slot] == limit + 1:
                 found[finds] = session[row]
                 finds += 1
-        elif sessions[slot] != session[row] and minutes[slot] == minute and counts[slot] > 1:
-            counts[slot] -= 1
-        else:
+        elif minutes[slot] < minute or (not is_same and counts[slot] <= 1):
             sessions[slot], minutes[slot], counts[slot] = session[row], minute, 1
+        elif not is_same:
+            counts[slot] -= 1
     return finds

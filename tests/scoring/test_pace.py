@@ -52,6 +52,17 @@ def test_a_fast_session_is_found_among_many_slow_ones() -> None:
     assert _found(mixed, PaceWatch.of(_LIMIT)) == [hash_text("bot", HASH_KEY)]
 
 
+def test_a_fast_session_is_found_whatever_comes_late() -> None:
+    """Neither one that shares its slot, stamped minutes before, nor its own stamps of two minutes in turn begin it anew."""
+    start, slots = -START_MS % 60_000 + 120_000, 1 << 14
+    mine = hash_text("bot", HASH_KEY) % slots
+    late = next(name for name in map(str, range(1_000_000)) if hash_text(name, HASH_KEY) % slots == mine)
+    assert _found([("bot", start), ("bot", start), ("bot", start), (late, start - 120_000)] * 4, PaceWatch.of(_LIMIT)) == [
+        hash_text("bot", HASH_KEY)
+    ]
+    assert _found([("bot", start), ("bot", start - 60_000)] * 6, PaceWatch.of(_LIMIT)) == [hash_text("bot", HASH_KEY)]
+
+
 def test_what_is_excluded_already_is_not_found_again() -> None:
     """An excluded session's interactions are not watched; without a limit, nobody's are."""
     assert _found([("bot", 0)] * 20, PaceWatch.of(_LIMIT), EXCLUDED) == []
