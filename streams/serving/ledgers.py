@@ -92,9 +92,14 @@ class Ledgers:
         return found
 
     def _messages(self, begins: Mapping[int, int]) -> Iterator[Message]:
-        """Yield the changelog's messages from an offset of each partition to its present end."""
+        """Yield the changelog's messages from an offset of each partition to its present end, and fetch no more after that."""
         self._consumer.assign([TopicPartition(self._changelog, partition, begin) for partition, begin in begins.items()])
-        open_partitions = set(begins)
+        try:
+            yield from self._until_end(set(begins))
+        finally:
+            self._consumer.unassign()
+
+    def _until_end(self, open_partitions: set[int]) -> Iterator[Message]:
         while open_partitions:
             message = self._consumer.poll(_TIMEOUT_S)
             if message is None:

@@ -1,7 +1,7 @@
 """One state of the library that never changes: what requests are answered from."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
@@ -37,6 +37,15 @@ COLUMNS: Final = STILL | MOVING
 _SHOWN: Final = [name for name in HighlightRow.model_fields if name in (*FLOATS, *INTEGERS)]
 
 
+class _Named(NamedTuple):
+    """What a query names, as it stands in the columns; -1 for a name that is not there, or none."""
+
+    video: int
+    category: int
+    tagged: NDArray[np.bool_]
+    """Which clips have the tag; empty where none is asked for."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Clips by columns, and their ranking."""
@@ -58,11 +67,11 @@ class Snapshot:
 
     def ranked(self, query: FeedQuery, most: int) -> NDArray[np.uint32]:
         """Return the places of the clips that a query asks for, best first, at most so many."""
-        found, count, tagged = [self.order[:0]], 0, self._tagged(query.tag)
+        found, count, named = [self.order[:0]], 0, self._named(query)
         seen = np.zeros(len(self.videos) if query.per_video else 0, np.int64)
         start, step = 0, most
         while start < len(self.order) and count < most:
-            places = self._matching(query, tagged, self.order[start : start + step])
+            places = self._matching(query, named, self.order[start : start + step])
             if query.per_video:
                 places = _diverse(places, self.rows["video"][places], query.per_video, seen)
             found.append(places)
@@ -85,6 +94,11 @@ class Snapshot:
             for (video, clip, category, place), part in zip(values, parts, strict=True)
         ]
 
+    def _named(self, query: FeedQuery) -> _Named:
+        """Return where what a query names is; of names in long lists, looked for once."""
+        video, category = _place(self.videos, query.video), _place(self.categories, query.category)
+        return _Named(video, category, self._tagged(query.tag))
+
     def _tagged(self, tag: str) -> NDArray[np.bool_]:
         """Return which clips have a tag, of all clips: a look there takes less than a search in the tag's places."""
         tagged = np.zeros(len(self.tags_json) if tag else 0, np.bool_)
@@ -92,14 +106,14 @@ class Snapshot:
             tagged[self.tags[tag]] = True
         return tagged
 
-    def _matching(self, query: FeedQuery, tagged: NDArray[np.bool_], places: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    def _matching(self, query: FeedQuery, named: _Named, places: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Return those of `places` that pass the query's filters; each filter sees what the one before left."""
         if query.video:
-            places = places[self.rows["video"][places] == _place(self.videos, query.video)]
+            places = places[self.rows["video"][places] == named.video]
         if query.category:
-            places = places[self.rows["category"][places] == _place(self.categories, query.category)]
+            places = places[self.rows["category"][places] == named.category]
         if query.tag:
-            places = places[tagged[places]]
+            places = places[named.tagged[places]]
         if query.minimum_evidence:
             places = places[self.rows["exposures"][places] >= query.minimum_evidence]
         if query.minimum_confidence:
@@ -127,6 +141,6 @@ def _diverse(places: NDArray[np.uint32], videos: NDArray[np.int32], most: int, s
 
 def _place(names: list[str], name: str) -> int:
     try:
-        return names.index(name)
+        return names.index(name) if name else -1
     except ValueError:
         return -1

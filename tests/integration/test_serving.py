@@ -198,6 +198,7 @@ def test_head_has_the_headers_of_get_and_nothing_else(scored: System) -> None:
             assert head.status_code == got.status_code
             assert dict(head.headers) | {"date": ""} == dict(got.headers) | {"date": ""}
             assert (head.content, len(got.content)) == (b"", int(got.headers["content-length"]))
+        assert httpx.head(f"{address}/v1/stream").status_code == 405
 
 
 def _events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
