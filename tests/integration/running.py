@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from infra.embedded.clickhouse import EmbeddedClickHouse
 from infra.embedded.kafka import EmbeddedKafka
-from schemas.topics import INTERACTIONS
+from schemas.topics import INTERACTIONS, SUPERVISED_SCORES
 from streams import clickhouse
 from streams.audit import Audit, audit
 from streams.cli.environment import environment_of
@@ -60,6 +60,8 @@ class System:
         self._workers: list[subprocess.Popen[bytes]] = []
         self._numbers = count()
         self._committed = CommittedOffsets(settings.kafka, settings.group, self.partitions)
+        self._outputs_committed = CommittedOffsets(settings.kafka, settings.group, self.partitions, SUPERVISED_SCORES)
+        self._outputs_sent = 0
 
     @property
     def log(self) -> str:
@@ -107,7 +109,9 @@ class System:
     def send_simulated(self, events: int, seed: int = 1) -> int:
         """Send supervised outputs and interactions; return the number of interactions."""
         source = self.source(events, seed)
-        publish_supervised(source.supervised_messages(), self.settings.kafka)
+        outputs = list(source.supervised_messages())
+        publish_supervised(outputs, self.settings.kafka)
+        self._outputs_sent += len(outputs)
         return publish_interactions(source, self.settings.kafka)
 
     def send_raw(self, messages: Sequence[tuple[bytes | None, bytes | None]], topic: str = INTERACTIONS) -> None:
@@ -137,8 +141,9 @@ class System:
         eventually(done, lambda: f"{what}; the workers said:\n{self.log}", deadline_s)
 
     def wait_for(self, messages: int) -> None:
-        """Wait until that many source messages are applied, published and committed."""
+        """Wait until that many source messages, and all simulated supervised outputs, are applied, published and committed."""
         self.eventually(lambda: self.committed() >= messages, f"{messages} messages committed")
+        self.eventually(lambda: self._outputs_committed.count() >= self._outputs_sent, "all supervised outputs committed")
 
     def settled_audit(self) -> Audit:
         """Return an audit with no row in flight, or the last of some in a row; a state in another's place is published soon."""
