@@ -17,6 +17,7 @@ from streams.metrics import METRICS, Process
 from streams.settings import Settings
 
 FOLDER = Path(__file__).parent / "reference"
+_HEADINGS = {"clickhouse": "ClickHouse"}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -39,7 +40,7 @@ def settings_page() -> str:
     parts.append(_settings_table("HIGHLIGHTS_", Settings.model_construct(), set(groups)))
     for name, group in groups.items():
         parts += [
-            f"## {name.capitalize()}\n",
+            f"## {_HEADINGS.get(name, name.capitalize())}\n",
             f"{group.__doc__}\n",
             _settings_table(f"HIGHLIGHTS_{name.upper()}__", group, set()),
         ]

@@ -227,7 +227,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path(".highlights")
-    """Where the embedded Kafka and ClickHouse keep their data."""
+    """Where the embedded Kafka and ClickHouse keep their data, and where rankers, fusions and models lie (`releases`)."""
     hash_secret: SecretStr = SecretStr("highlights-local")
     """Secret of the identifiers' hashes. Set your own in production; state made under another is refused."""
     log_format: Literal["console", "json"] = "console"
