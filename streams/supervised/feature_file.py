@@ -86,9 +86,18 @@ def _read_parquet(path: Path) -> Iterator[ClipRows]:
         first = 0
         for batch in file.iter_batches(_BATCH_CLIPS):
             columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+            _check_names(columns, first)
             groups = {name: _group(columns[name], name, width, first) for name, width in widths.items()}
             yield _checked(_rows(columns, groups, len(batch)), first)
             first += len(batch)
+
+
+def _check_names(columns: dict[str, pa.Array], first: int) -> None:
+    for name in (VIDEO_ID, CLIP_INDEX):
+        if columns[name].null_count:
+            row = first + columns[name].is_null().index(True).as_py()
+            message = f"column {name!r} is null in row {row}"
+            raise ValueError(message)
 
 
 def _width(file: pq.ParquetFile, schema: pa.Schema, name: str) -> int:
@@ -171,6 +180,9 @@ def _count(arrays: dict[str, NDArray[Any]]) -> int:
         message = f"array {missing[0]!r} is missing; it has {', '.join(arrays)}"
         raise ValueError(message)
     count, tags = arrays[VIDEO_ID].size, arrays[TAG_NAMES].size if TAG_NAMES in arrays else 0
+    if not np.issubdtype(arrays[CLIP_INDEX].dtype, np.integer):
+        message = f"array {CLIP_INDEX!r} is of {arrays[CLIP_INDEX].dtype}: it is to be of integers"
+        raise ValueError(message)
     shapes = {**dict.fromkeys((VIDEO_ID, CLIP_INDEX, CATEGORY, SCORE, SCORE_SD), (count,)), TAGS: (count, tags)}
     for name, shape in shapes.items():
         if name in arrays and arrays[name].shape != shape:
@@ -199,8 +211,4 @@ def _checked(rows: ClipRows, first: int) -> ClipRows:
         if wrong.any():
             message = f"{what}; row {first + int(np.flatnonzero(wrong)[0])} is not"
             raise ValueError(message)
-    nameless = next((row for row, name in enumerate(rows.video_id) if name is None), None)
-    if nameless is not None:
-        message = f"column {VIDEO_ID!r} is null in row {first + nameless}"
-        raise ValueError(message)
     return rows

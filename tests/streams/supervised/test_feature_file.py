@@ -62,6 +62,7 @@ def test_numpy_says_the_same(tmp_path: Path) -> None:
     [
         ({"video_id": None}, "column 'video_id' is missing"),
         ({"video_id": ["a", None, "b"]}, "column 'video_id' is null in row 1"),
+        ({"clip_index": [0, None, 0]}, "column 'clip_index' is null in row 1"),
         ({"clip_index": [0, -1, 0]}, "column 'clip_index' is to be from 0 to 8640; row 1 is not"),
         ({"score": [5.0, 11.0, 1.0]}, "column 'score' is to be from 0 to 10; row 1 is not"),
         ({"audio": pa.array([[1.0], [1.0, 2.0], [1.0]])}, "column 'audio', row 1: 2 numbers, other rows have 1"),
@@ -133,6 +134,13 @@ def test_a_spoilt_file_is_named_with_the_way_out(tmp_path: Path, suffix: str, sp
     spoil(path)
     with pytest.raises(ConfigurationError, match=f"{path.name} {told}"):
         list(read_rows(path))
+
+
+def test_a_place_that_is_no_integer_is_refused(tmp_path: Path) -> None:
+    """Clip 3.7 is not clip 3."""
+    np.savez(tmp_path / "clips.npz", video_id=["a"], clip_index=[3.7], visual=np.ones((1, 2)))
+    with pytest.raises(ConfigurationError, match="'clip_index' is of float64: it is to be of integers"):
+        list(read_rows(tmp_path / "clips.npz"))
 
 
 @pytest.mark.parametrize("arrays", [{"score": np.zeros(2)}, {"tags": np.zeros(3)}, {"video_id": "a"}, {"clip_index": None}])
