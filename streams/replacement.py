@@ -47,12 +47,12 @@ class Replacer:
     async def _try_to_replace(self, old: PartitionState, should_stop: Callable[[], bool]) -> None:
         """Replace a state; while Kafka cannot be read the old one stays, and the worker has other work."""
 
-        def go_on(_count: int = 0) -> None:
+        def go_on(_count: int) -> None:
             if should_stop() or self._store.states.get(old.partition) is not old:
                 raise _AbandonedError
 
         try:
-            go_on()
+            go_on(0)
             await self._replace(old, go_on)
         except _AbandonedError:
             log.info("state not computed anew here", partition=old.partition)

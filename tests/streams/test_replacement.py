@@ -64,6 +64,7 @@ class _Worker:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.messages, self.sinks, self.rounds = _messages(0, 40), _Sinks(), 0
+        self.meanwhile: Callable[[], None] = lambda: None  # while a state is computed
         self.old = new_state()
         self.store = cast("Any", SimpleNamespace(states={self.old.partition: self.old}, clips=0))
         self.flusher = Flusher(Settings(), self.store, cast("Any", self.sinks), self._commit, cast("Any", self._commit))
@@ -80,9 +81,6 @@ class _Worker:
         self.meanwhile()
         progress(len(self.messages))
         return _state_of(self.messages, excluded)
-
-    def meanwhile(self) -> None:
-        """Do nothing while a state is computed."""
 
     def replace(self) -> None:
         """Look once for what is outdated."""
@@ -107,7 +105,7 @@ def test_a_partition_that_is_taken_away_is_computed_no_further(monkeypatch: pyte
     """Nobody waits for its state here; nothing is written, and nothing said to be replaced."""
     worker = _Worker(monkeypatch)
     written, replaced = list(worker.sinks.changelog), metrics.REPLACEMENTS._value.get()
-    worker.meanwhile = worker.store.states.clear  # type: ignore[method-assign]
+    worker.meanwhile = worker.store.states.clear
     worker.replace()
     assert worker.sinks.changelog == written
     assert metrics.REPLACEMENTS._value.get() == replaced
